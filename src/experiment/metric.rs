@@ -1,0 +1,142 @@
+//! The metrics: one list for every table, column and chart.
+
+use crate::request::words;
+
+words! {
+    /// A number that a replication of one strategy comes to. The name is the column in every CSV,
+    /// unit last.
+    ///
+    /// Latency is measured from the intended arrival. `_ok` metrics are over successful requests;
+    /// `_all` over every request, a failure counted at max(its time, the deadline), so that failing
+    /// fast does not look fast. Claims use `_all`. Warm-up requests are left out of all metrics.
+    Metric {
+        /// Successful requests / requests.
+        SuccessRate = "success_rate",
+        /// Successful requests within the latency objective, per second of the measured time.
+        Goodput = "goodput_rps",
+        /// Requests refused without an attempt / requests.
+        RejectedRate = "rejected_rate",
+        /// Mean latency over all requests.
+        LatencyMeanAll = "latency_all_mean_s",
+        /// Median latency over all requests.
+        LatencyP50All = "latency_all_p50_s",
+        /// 90th percentile of latency over all requests.
+        LatencyP90All = "latency_all_p90_s",
+        /// 95th percentile of latency over all requests.
+        LatencyP95All = "latency_all_p95_s",
+        /// 99th percentile of latency over all requests.
+        LatencyP99All = "latency_all_p99_s",
+        /// 99.9th percentile of latency over all requests.
+        LatencyP999All = "latency_all_p999_s",
+        /// Mean latency over successful requests.
+        LatencyMeanOk = "latency_ok_mean_s",
+        /// Median latency over successful requests.
+        LatencyP50Ok = "latency_ok_p50_s",
+        /// 90th percentile of latency over successful requests.
+        LatencyP90Ok = "latency_ok_p90_s",
+        /// 95th percentile of latency over successful requests.
+        LatencyP95Ok = "latency_ok_p95_s",
+        /// 99th percentile of latency over successful requests.
+        LatencyP99Ok = "latency_ok_p99_s",
+        /// 99.9th percentile of latency over successful requests.
+        LatencyP999Ok = "latency_ok_p999_s",
+        /// Mean time to first token over all streaming requests.
+        FirstTokenMeanAll = "first_token_all_mean_s",
+        /// Median time to first token over all streaming requests.
+        FirstTokenP50All = "first_token_all_p50_s",
+        /// 90th percentile of time to first token over all streaming requests.
+        FirstTokenP90All = "first_token_all_p90_s",
+        /// 95th percentile of time to first token over all streaming requests.
+        FirstTokenP95All = "first_token_all_p95_s",
+        /// 99th percentile of time to first token over all streaming requests.
+        FirstTokenP99All = "first_token_all_p99_s",
+        /// 99.9th percentile of time to first token over all streaming requests.
+        FirstTokenP999All = "first_token_all_p999_s",
+        /// Mean time to first token over successful streaming requests.
+        FirstTokenMeanOk = "first_token_ok_mean_s",
+        /// Median time to first token over successful streaming requests.
+        FirstTokenP50Ok = "first_token_ok_p50_s",
+        /// 90th percentile of time to first token over successful streaming requests.
+        FirstTokenP90Ok = "first_token_ok_p90_s",
+        /// 95th percentile of time to first token over successful streaming requests.
+        FirstTokenP95Ok = "first_token_ok_p95_s",
+        /// 99th percentile of time to first token over successful streaming requests.
+        FirstTokenP99Ok = "first_token_ok_p99_s",
+        /// 99.9th percentile of time to first token over successful streaming requests.
+        FirstTokenP999Ok = "first_token_ok_p999_s",
+        /// Attempts / requests; rejected requests have none.
+        AttemptsPerRequest = "attempts_per_request",
+        /// Attempts / requests that were attempted at all: 1 without retries.
+        RetryAmplification = "retry_amplification",
+        /// Money spent on everything, per 1,000 successful requests.
+        CostPer1kSuccesses = "cost_per_1k_successes_usd",
+        /// Share of the money that went to attempts which delivered no answer.
+        WastedCostShare = "wasted_cost_share",
+        /// Jain's fairness index of attempts per account: 1 = even, 1/n = all to one.
+        FairnessJain = "fairness_jain",
+        /// Accounts that got less than a tenth of an even share.
+        StarvedAccounts = "starved_accounts",
+        /// Times that a breaker opened.
+        BreakerOpenings = "breaker_openings",
+        /// Time that breakers were open, summed over targets.
+        BreakerOpenTime = "breaker_open_s",
+        /// Mean squared error of the stated confidence (Brier score); `smart` only.
+        BrierScore = "brier_score",
+        /// Expected calibration error of the stated confidence over ten bins; `smart` only.
+        CalibrationError = "calibration_error",
+    }
+}
+
+/// Which direction of a metric is good.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Better {
+    /// Higher is better.
+    Higher,
+    /// Lower is better.
+    Lower,
+    /// Neither in itself.
+    Neither,
+}
+
+impl Metric {
+    /// How many metrics there are.
+    pub const COUNT: usize = Self::ALL.len();
+
+    /// Which direction is good.
+    #[must_use]
+    pub const fn better(self) -> Better {
+        match self {
+            Self::SuccessRate | Self::Goodput => Better::Higher,
+            Self::AttemptsPerRequest
+            | Self::FairnessJain
+            | Self::StarvedAccounts
+            | Self::BreakerOpenings
+            | Self::BreakerOpenTime => Better::Neither,
+            _ => Better::Lower,
+        }
+    }
+}
+
+/// The metrics of one replication of one strategy; NaN where a metric does not apply (no streaming
+/// request, say).
+#[derive(Clone, PartialEq, Debug)]
+pub struct Metrics([f64; Metric::COUNT]);
+
+impl Default for Metrics {
+    fn default() -> Self {
+        Self([f64::NAN; Metric::COUNT])
+    }
+}
+
+impl std::ops::Index<Metric> for Metrics {
+    type Output = f64;
+    fn index(&self, metric: Metric) -> &f64 {
+        &self.0[metric.at()]
+    }
+}
+
+impl std::ops::IndexMut<Metric> for Metrics {
+    fn index_mut(&mut self, metric: Metric) -> &mut f64 {
+        &mut self.0[metric.at()]
+    }
+}

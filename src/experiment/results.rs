@@ -1,0 +1,276 @@
+//! The results of a scenario: plain data between running and reporting.
+//!
+//! Everything pooled over replications is integer counts, whose sum does not depend on order;
+//! everything with an uncertainty is kept per replication, so that the report can state it.
+
+use super::metric::Metrics;
+use crate::histogram::Histogram;
+use crate::record::Strategy;
+use crate::request::Provider;
+use crate::time::{Duration, Timestamp};
+use crate::units::NanoUsd;
+
+/// All results of one scenario.
+#[derive(Clone, Debug)]
+pub struct ScenarioResults {
+    /// What was run.
+    pub description: Description,
+    /// A row per strategy, in the scenario's order. All hold the same replications.
+    pub strategies: Vec<StrategyResults>,
+    /// Whether the run was stopped before all replications were finished.
+    pub interrupted: bool,
+}
+
+/// What was run: the facts about a scenario that a report needs.
+#[derive(Clone, Debug)]
+pub struct Description {
+    /// File stem of the scenario.
+    pub name: String,
+    /// The question it asks.
+    pub question: String,
+    /// What its author expects.
+    pub expectation: String,
+    /// The scenario as run: TOML with templates and overrides applied. Parsing it gives the same
+    /// scenario.
+    pub resolved_toml: String,
+    /// Root seed.
+    pub seed: u64,
+    /// Seed of the routing code's own random choices.
+    pub policy_seed: u64,
+    /// Replications asked for.
+    pub replications: u32,
+    /// Arrivals stop here; the run then drains. For a trace, the last arrival.
+    pub duration: Duration,
+    /// Requests that arrive before this are not measured.
+    pub warmup: Duration,
+    /// Longest a request may take; a failure counts at least this much in `_all` latencies.
+    pub deadline: Option<Duration>,
+    /// Latency within which a success counts as goodput.
+    pub latency_objective: Duration,
+    /// Accounts, by [`crate::request::AccountIndex`].
+    pub accounts: Vec<AccountDescription>,
+    /// What the timeline shows apart: every account where they are few, else groups of accounts.
+    pub lanes: Vec<String>,
+    /// Scheduled faults.
+    pub faults: Vec<FaultDescription>,
+    /// Index into `strategies` that the others are compared with.
+    pub baseline: usize,
+    /// Input files read (traces): path as given, and SHA-256 in hexadecimal.
+    pub inputs: Vec<(String, String)>,
+}
+
+/// One account.
+#[derive(Clone, Debug)]
+pub struct AccountDescription {
+    /// Its name.
+    pub id: String,
+    /// Whose it is.
+    pub provider: Provider,
+    /// Where it is; empty when not stated.
+    pub region: String,
+    /// Index into [`Description::lanes`].
+    pub lane: usize,
+}
+
+/// One scheduled fault.
+#[derive(Clone, Debug)]
+pub struct FaultDescription {
+    /// Its kind and target, for people: `outage of provider anthropic`.
+    pub name: String,
+    /// When it starts.
+    pub start: Timestamp,
+    /// When it is over.
+    pub end: Timestamp,
+}
+
+/// The results of one strategy.
+#[derive(Clone, Debug)]
+pub struct StrategyResults {
+    /// Name of the arm in the scenario; equals the strategy's name unless overridden.
+    pub name: String,
+    /// The strategy it runs.
+    pub strategy: Strategy,
+    /// Per replication, from 0 without gaps.
+    pub replications: Vec<ReplicationResults>,
+    /// Latency distributions, pooled.
+    pub latency: LatencyHistograms,
+    /// Course over time, pooled.
+    pub timeline: Timeline,
+    /// Totals by account, pooled; by [`crate::request::AccountIndex`].
+    pub accounts: Vec<AccountTotals>,
+    /// Totals by priority, provider, region, model and strategy used, pooled.
+    pub segments: Vec<SegmentTotals>,
+    /// Per scheduled fault.
+    pub faults: Vec<FaultImpact>,
+    /// When breakers were not closed, in replication 0.
+    pub breaker_spans: Vec<BreakerSpan>,
+}
+
+/// The results of one replication of one strategy.
+#[derive(Clone, Debug)]
+pub struct ReplicationResults {
+    /// Exact counts.
+    pub counts: Counts,
+    /// Metrics derived from them.
+    pub metrics: Metrics,
+}
+
+/// Exact counts of measured requests (warm-up left out, except `simulated`).
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub struct Counts {
+    /// Requests that arrived, warm-up included.
+    pub simulated: u64,
+    /// Requests measured.
+    pub requests: u64,
+    /// Of them answered.
+    pub successes: u64,
+    /// Of them failed after an attempt.
+    pub failures: u64,
+    /// Of them refused without an attempt.
+    pub rejections: u64,
+    /// Attempts made for them.
+    pub attempts: u64,
+    /// Requests that wanted a retry when the retry budget was empty.
+    pub budget_exhausted: u64,
+    /// Input tokens charged.
+    pub input_tokens: u64,
+    /// Output tokens charged.
+    pub output_tokens: u64,
+    /// Money charged.
+    pub cost: NanoUsd,
+    /// Part of it spent on attempts that delivered no answer.
+    pub wasted: NanoUsd,
+    /// Failed attempts by [`crate::request::FailureKind`], in the order of `FailureKind::ALL`.
+    pub failed_attempts: [u64; crate::request::FailureKind::ALL.len()],
+}
+
+/// Latency distributions of one strategy, all replications together.
+#[derive(Clone, Debug)]
+pub struct LatencyHistograms {
+    /// Latency of successful requests.
+    pub ok: Histogram,
+    /// Latency of all requests, failures at max(their time, the deadline).
+    pub all: Histogram,
+    /// Time to first token of successful streaming requests.
+    pub first_token_ok: Histogram,
+    /// Time to first token of all streaming requests, failures at max(their time, the deadline).
+    pub first_token_all: Histogram,
+}
+
+/// Course over time. Windows are by intended arrival; `dispatches` and `open_nanos` by when they
+/// happened.
+#[derive(Clone, Debug)]
+pub struct Timeline {
+    /// Length of a window.
+    pub window: Duration,
+    /// Windows from time 0 on.
+    pub windows: Vec<Window>,
+    /// Attempts dispatched, `windows x lanes`, row by row.
+    pub dispatches: Vec<u64>,
+    /// Nanoseconds that a breaker was not closed, summed over the targets of a lane, `windows x
+    /// lanes`, row by row.
+    pub open_nanos: Vec<u64>,
+    /// Targets of each lane: `open_nanos` over (this x window x replications) is the share of time
+    /// open.
+    pub lane_targets: Vec<u32>,
+}
+
+/// Requests that arrived in one window, all replications together.
+#[derive(Clone, Debug)]
+pub struct Window {
+    /// Arrivals.
+    pub requests: u64,
+    /// Of them answered.
+    pub successes: u64,
+    /// Of them answered within the latency objective.
+    pub within_objective: u64,
+    /// Of them refused without an attempt.
+    pub rejections: u64,
+    /// Attempts made for them.
+    pub attempts: u64,
+    /// Money charged for them.
+    pub cost: NanoUsd,
+    /// Latency over all of them, failures at max(their time, the deadline).
+    pub latency_all: Histogram,
+}
+
+/// Totals of one account, all replications together.
+#[derive(Clone, Debug)]
+pub struct AccountTotals {
+    /// Attempts sent to it.
+    pub attempts: u64,
+    /// Of them successful.
+    pub successes: u64,
+    /// Failed attempts by kind, in the order of `FailureKind::ALL`.
+    pub failed_attempts: [u64; crate::request::FailureKind::ALL.len()],
+    /// Input tokens charged.
+    pub input_tokens: u64,
+    /// Output tokens charged.
+    pub output_tokens: u64,
+    /// Money charged.
+    pub cost: NanoUsd,
+    /// Duration of its successful attempts.
+    pub latency: Histogram,
+    /// Times that its breaker opened.
+    pub breaker_openings: u64,
+    /// Time that its breaker was open, summed over targets.
+    pub breaker_open: Duration,
+    /// Time that it was cooling down after a 429.
+    pub cooling: Duration,
+    /// Times that it was disabled by an account fault.
+    pub disabled: u64,
+}
+
+/// Totals of one segment of the requests, all replications together.
+#[derive(Clone, Debug)]
+pub struct SegmentTotals {
+    /// What the requests are divided by: `priority`, `provider`, `region`, `model`, `strategy`.
+    pub dimension: &'static str,
+    /// Which part: `high`, `anthropic`, `eu-west`, ...
+    pub value: String,
+    /// Requests; for `provider` and `strategy`, those whose last attempt it was.
+    pub requests: u64,
+    /// Of them answered.
+    pub successes: u64,
+    /// Money charged.
+    pub cost: NanoUsd,
+    /// Latency over all of them, failures at max(their time, the deadline).
+    pub latency_all: Histogram,
+}
+
+/// What one fault did to one strategy, per replication.
+#[derive(Clone, Debug, Default)]
+pub struct FaultImpact {
+    /// Start of the fault to the first breaker opening, cool-down or share shift below half on a
+    /// target concerned.
+    pub detect: Vec<Observed>,
+    /// Start of the fault to the first window from which on nothing is degraded until the fault
+    /// ends.
+    pub mitigate: Vec<Observed>,
+    /// End of the fault until the targets concerned carry 90 % of their former share.
+    pub restore: Vec<Observed>,
+    /// Success rate of requests that arrived during the fault.
+    pub success_rate_during: Vec<f64>,
+}
+
+/// A length of time that may not have ended while it was watched.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Observed {
+    /// It ended after this long.
+    After(Duration),
+    /// It had not ended after this long (censored).
+    NotWithin(Duration),
+}
+
+/// A stretch of time in which one breaker was not closed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct BreakerSpan {
+    /// Index into [`Description::accounts`].
+    pub account: usize,
+    /// Half-open instead of open.
+    pub half_open: bool,
+    /// From.
+    pub start: Timestamp,
+    /// To, exclusive.
+    pub end: Timestamp,
+}

@@ -1,0 +1,78 @@
+//! A scenario: what to run, valid by construction.
+
+use crate::experiment::results::{AccountDescription, FaultDescription};
+use crate::routing::account::Account;
+use crate::routing::config::RoutingConfig;
+use crate::time::Duration;
+use crate::upstream::config::UpstreamConfig;
+use crate::workload::config::WorkloadConfig;
+
+/// Everything that a run needs to know. Only the parser makes one, so that nothing later has to
+/// check it again.
+#[derive(Clone, Debug)]
+pub struct Scenario {
+    /// File stem.
+    pub name: String,
+    /// The question it asks.
+    pub question: String,
+    /// What its author expects.
+    pub expectation: String,
+    /// The scenario as run: TOML with templates and overrides applied.
+    pub resolved_toml: String,
+    /// Root seed.
+    pub seed: u64,
+    /// Seed of the routing code's own random choices.
+    pub policy_seed: u64,
+    /// Replications, at least 1.
+    pub replications: u32,
+    /// Arrivals stop here; the run then drains. For a trace, just after its last arrival.
+    pub duration: Duration,
+    /// Requests that arrive before this are not measured.
+    pub warmup: Duration,
+    /// Latency within which a success counts as goodput.
+    pub latency_objective: Duration,
+    /// Names by [`crate::request::ModelIndex`].
+    pub models: Vec<String>,
+    /// Names by [`crate::request::RegionIndex`].
+    pub regions: Vec<String>,
+    /// What routing is told of the accounts, by [`crate::request::AccountIndex`].
+    pub accounts: Vec<Account>,
+    /// What a report is told of them.
+    pub account_descriptions: Vec<AccountDescription>,
+    /// What the timeline shows apart.
+    pub lanes: Vec<String>,
+    /// Who asks.
+    pub workload: WorkloadConfig,
+    /// Who answers. Its faults stand in the order of `faults`.
+    pub upstream: UpstreamConfig,
+    /// What a report is told of the faults.
+    pub faults: Vec<FaultDescription>,
+    /// Strategies to run, at least one, names unique.
+    pub arms: Vec<Arm>,
+    /// Index into `arms` that the others are compared with.
+    pub baseline: usize,
+    /// What to write.
+    pub output: OutputOptions,
+    /// Input files read: path as given, SHA-256 in hexadecimal.
+    pub inputs: Vec<(String, String)>,
+}
+
+/// One strategy with its settings.
+#[derive(Clone, Debug)]
+pub struct Arm {
+    /// Name in tables, columns and charts.
+    pub name: String,
+    /// All settings, `[routing]` with this arm's overrides applied; the strategy among them.
+    pub routing: RoutingConfig,
+    /// Own seed of the random choices, so that a strategy can be compared with itself.
+    pub policy_seed: Option<u64>,
+}
+
+/// What to write beyond the ordinary.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct OutputOptions {
+    /// Length of a timeline window.
+    pub timeline_window: Duration,
+    /// Write `requests.csv`: a row per request of replication 0 of every strategy.
+    pub requests: bool,
+}

@@ -1,0 +1,25 @@
+//! routelab: routing strategies of LLM gateways, simulated with the real routing code, in virtual
+//! time.
+//!
+//! The crate is a stack of layers; each knows only those below it (enforced by `tests/it/tidy.rs`):
+//!
+//! ```text
+//! cli ── report ── experiment ──┬── sim ───┬── routing ──┐
+//!                   │           │          ├── workload ─┼── vocabulary
+//!                   └── stats   └── live ──┴── upstream ─┘
+//! ```
+//!
+//! - vocabulary: [`time`], [`rng`], [`distribution`], [`units`], [`request`], [`record`],
+//!   [`histogram`]
+
+pub mod distribution;
+pub mod experiment;
+pub mod histogram;
+pub mod record;
+pub mod request;
+pub mod rng;
+pub mod routing;
+pub mod time;
+pub mod units;
+pub mod upstream;
+pub mod workload;

@@ -1,0 +1,4 @@
+//! Who asks: arrivals, request mix, traces.
+
+pub mod config;
+pub mod trace;

@@ -1,0 +1,5 @@
+//! Recorded traces.
+
+/// A recorded trace.
+#[derive(Clone, Debug)]
+pub struct Trace {}
