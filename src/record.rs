@@ -129,6 +129,8 @@ pub struct RequestRecord {
     pub attempts: u8,
     /// Account of the last attempt.
     pub account: Option<AccountIndex>,
+    /// The strategy that chose it (for `smart`, the one it delegated to).
+    pub strategy: Option<Strategy>,
     /// Whether a retry was wanted but the retry budget was empty.
     pub budget_exhausted: bool,
     /// Money charged for all its attempts.

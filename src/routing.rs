@@ -1,4 +1,21 @@
 //! The code under test: balancer, router, breaker, request life. Sans-I/O.
 
 pub mod account;
+pub mod balancer;
+pub mod breaker;
 pub mod config;
+pub mod cool_down;
+pub mod diversity;
+pub mod estimate;
+pub mod failure;
+pub mod gateway;
+pub mod geography;
+pub mod pool;
+pub mod quota;
+pub mod retry;
+pub mod router;
+pub mod score;
+pub mod statistics;
+mod strategy;
+pub mod target;
+pub mod timer;

@@ -1,0 +1,246 @@
+//! `IntelligentLoadBalancer`: the pool, the strategies, and the choice of a target by one of them.
+
+use crate::record::Strategy;
+use crate::request::{AccountIndex, RequestFeatures};
+use crate::rng::Rng;
+use crate::routing::account::{Account, Availability};
+use crate::routing::breaker::{BreakerState, Ticket};
+use crate::routing::config::RoutingConfig;
+use crate::routing::geography::Geography;
+use crate::routing::pool::{AttemptEnd, Pool};
+use crate::routing::quota::Need;
+use crate::routing::strategy::{Strategies, View};
+use crate::routing::target::{TargetIndex, TargetSet};
+use crate::time::Timestamp;
+
+/// Chooses targets and learns from what becomes of the attempts. Knows no clock: `now` never goes
+/// back from call to call.
+#[derive(Clone, Debug)]
+pub struct IntelligentLoadBalancer {
+    pool: Pool,
+    strategies: Strategies,
+    /// Candidates of the request at hand.
+    candidates: TargetSet,
+}
+
+/// Why an account cannot take a request now.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Ineligible {
+    /// It does not serve the model.
+    Model,
+    /// Its owner has disabled it, or is draining it.
+    Unavailable,
+    /// It cools down after a rate limit until then.
+    CoolingDown(Timestamp),
+    /// An account fault has taken it out until then.
+    AccountFault(Timestamp),
+    /// Its breaker is open until then.
+    BreakerOpen(Timestamp),
+    /// Its half-open breaker has no free probe slot.
+    ProbeInFlight,
+    /// It has as many attempts in flight as allowed.
+    Full,
+    /// Another provider is required.
+    Provider,
+    /// Its model is below the minimum quality.
+    Quality,
+    /// The request is longer than its context window.
+    ContextWindow,
+    /// Its declared quota has no room.
+    Quota,
+}
+
+impl IntelligentLoadBalancer {
+    /// A balancer without accounts. `policy` is the stream for its own random choices.
+    #[must_use]
+    pub fn new(config: &RoutingConfig, geography: Geography, policy: Rng) -> Self {
+        Self {
+            pool: Pool::new(config),
+            strategies: Strategies::new(config, geography, policy),
+            candidates: TargetSet::default(),
+        }
+    }
+
+    /// Registers an account, or updates a known one in place: what was learned about it stays.
+    pub fn upsert(&mut self, now: Timestamp, account: Account) -> AccountIndex {
+        self.pool.advance(now);
+        self.pool.upsert(now, account)
+    }
+
+    /// Picks a target by `strategy` among those that serve the model and admit an attempt; `None`
+    /// if there is none.
+    #[inline]
+    pub fn pick(
+        &mut self,
+        now: Timestamp,
+        strategy: Strategy,
+        features: &RequestFeatures,
+    ) -> Option<TargetIndex> {
+        self.gather(now, features, &[]);
+        self.pick_candidate(strategy, features)
+    }
+
+    /// Gathers the candidates for a request, those in `except` left out.
+    #[inline]
+    pub(super) fn gather(
+        &mut self,
+        now: Timestamp,
+        features: &RequestFeatures,
+        except: &[TargetIndex],
+    ) {
+        self.pool.advance(now);
+        let sets = self.pool.sets();
+        match sets.serving(features.model) {
+            Some(serving) => self.candidates.assign_and(&sets.admitting, serving),
+            None => self.candidates.assign(&TargetSet::default()),
+        }
+        for target in except {
+            if self.candidates.contains(*target) {
+                self.candidates.set(*target, false);
+            }
+        }
+    }
+
+    /// Picks one of the candidates gathered.
+    #[inline]
+    pub(super) fn pick_candidate(
+        &mut self,
+        strategy: Strategy,
+        features: &RequestFeatures,
+    ) -> Option<TargetIndex> {
+        if self.candidates.is_empty() {
+            return None;
+        }
+        let view = View {
+            pool: &self.pool,
+            candidates: &self.candidates,
+            features,
+        };
+        self.strategies.pick(strategy, &view)
+    }
+
+    /// The candidates gathered, to be narrowed down.
+    pub(super) const fn candidates_mut(&mut self) -> (&mut TargetSet, &Pool) {
+        (&mut self.candidates, &self.pool)
+    }
+
+    /// The candidates gathered.
+    pub(super) const fn candidates(&self) -> &TargetSet {
+        &self.candidates
+    }
+
+    /// The stream for random choices.
+    pub(super) const fn rng(&mut self) -> &mut Rng {
+        self.strategies.rng()
+    }
+
+    /// What was learned.
+    #[must_use]
+    pub const fn pool(&self) -> &Pool {
+        &self.pool
+    }
+
+    /// Notes that an attempt was sent to `target`, picked at this same `now`.
+    pub fn dispatched(&mut self, now: Timestamp, target: TargetIndex, expected: &Need) -> Ticket {
+        self.pool.dispatched(now, target, expected)
+    }
+
+    /// Learns that the first token of an attempt has come.
+    pub fn first_token(&mut self, now: Timestamp, target: TargetIndex, dispatched: Timestamp) {
+        self.pool.advance(now);
+        self.pool.first_token(now, target, dispatched);
+    }
+
+    /// Learns from the end of an attempt.
+    pub fn ended(&mut self, now: Timestamp, end: &AttemptEnd) {
+        self.pool.advance(now);
+        self.pool.ended(now, end);
+    }
+
+    /// Mutable access to the pool for the gateway.
+    pub(super) const fn pool_mut(&mut self) -> &mut Pool {
+        &mut self.pool
+    }
+
+    /// When to try again if nothing is available: the earliest end of an open time or cool-down
+    /// among the targets that serve the model. `None` if time alone will not help.
+    #[must_use]
+    pub fn earliest_retry(&self, now: Timestamp, features: &RequestFeatures) -> Option<Timestamp> {
+        let serving = self.pool.sets().serving(features.model)?;
+        serving
+            .iter()
+            .filter_map(|target| self.pool.available_from(now, target))
+            .min()
+    }
+
+    /// Why a target cannot take the request, `None` if it can: for explaining a decision
+    /// afterwards.
+    #[must_use]
+    pub fn ineligible(
+        &self,
+        now: Timestamp,
+        target: TargetIndex,
+        features: &RequestFeatures,
+    ) -> Option<Ineligible> {
+        let account = self.pool.account(self.pool.account_of(target));
+        let unsuited = self.unsuited(target, features);
+        if unsuited.is_none() && account.availability != Availability::Enabled {
+            return Some(Ineligible::Unavailable);
+        }
+        let quota = || {
+            let need = self.pool.expected_need(features);
+            (!self.pool.has_quota(now, target, &need)).then_some(Ineligible::Quota)
+        };
+        unsuited
+            .or_else(|| self.held_back(now, target))
+            .or_else(quota)
+    }
+
+    /// Why a target could never take the request, whatever its state.
+    pub(super) fn unsuited(
+        &self,
+        target: TargetIndex,
+        features: &RequestFeatures,
+    ) -> Option<Ineligible> {
+        let account = self.pool.account(self.pool.account_of(target));
+        let wanted = &features.preferences;
+        let Some(served) = self.pool.served(target, features.model) else {
+            return Some(Ineligible::Model);
+        };
+        if wanted.provider_required && wanted.provider != Some(account.provider) {
+            Some(Ineligible::Provider)
+        } else if wanted
+            .minimum_quality
+            .is_some_and(|least| served.quality < least)
+        {
+            Some(Ineligible::Quality)
+        } else if served.context_window < context_need(&self.pool, features) {
+            Some(Ineligible::ContextWindow)
+        } else {
+            None
+        }
+    }
+
+    /// What about its recent past keeps a target from taking an attempt.
+    fn held_back(&self, now: Timestamp, target: TargetIndex) -> Option<Ineligible> {
+        if self.pool.sets().admitting.contains(target) {
+            return None;
+        }
+        let (breaker, cool_down) = self.pool.holds(target);
+        match breaker.state() {
+            _ if cool_down.is_disabled(now) => Some(Ineligible::AccountFault(cool_down.until())),
+            _ if cool_down.until() > now => Some(Ineligible::CoolingDown(cool_down.until())),
+            BreakerState::Open => breaker.open_until().map(Ineligible::BreakerOpen),
+            _ if self.pool.is_full(target) => Some(Ineligible::Full),
+            _ => Some(Ineligible::ProbeInFlight),
+        }
+    }
+}
+
+/// Tokens that have to fit into the context window.
+pub(super) fn context_need(pool: &Pool, features: &RequestFeatures) -> u32 {
+    let output = features
+        .max_output_tokens
+        .unwrap_or_else(|| pool.expected_output(features));
+    features.estimated_tokens.saturating_add(output)
+}

@@ -1,0 +1,197 @@
+//! Estimates learned from samples: a decaying mean of times, and a windowed success rate.
+//!
+//! The mean decays with time, not with the number of samples, so that it means the same at every
+//! request rate. The success rate is kept as exact counts over a window: a decaying rate would
+//! make the weight of one failure depend on the traffic.
+
+use crate::time::{Duration, Timestamp};
+
+/// Exponentially decaying mean of times: `mean += (1 - exp(-max(dt, tau/100) / tau)) (x - mean)`.
+///
+/// The floor on `dt` lets a burst of simultaneous samples move the mean at all. The first sample is
+/// taken whole.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct DecayingMean {
+    seconds: f64,
+    last: Timestamp,
+    measured: bool,
+}
+
+impl DecayingMean {
+    /// Unmeasured.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self {
+            seconds: 0.0,
+            last: Timestamp::ZERO,
+            measured: false,
+        }
+    }
+
+    /// The estimate in seconds; `None` while unmeasured.
+    #[must_use]
+    #[inline]
+    pub fn seconds(&self) -> Option<f64> {
+        self.measured.then_some(self.seconds)
+    }
+
+    /// When the last sample was taken; `None` while unmeasured.
+    #[must_use]
+    pub fn last(&self) -> Option<Timestamp> {
+        self.measured.then_some(self.last)
+    }
+
+    /// Takes a sample at `now`.
+    pub fn observe(&mut self, now: Timestamp, sample: Duration, tau: Duration) {
+        let x = sample.as_secs_f64();
+        if self.measured {
+            let tau = tau.as_nanos() as f64;
+            let dt = now.since(self.last).as_nanos() as f64;
+            let weight = 1.0 - libm::exp(-(dt / tau).max(0.01));
+            self.seconds += weight * (x - self.seconds);
+        } else {
+            self.seconds = x;
+            self.measured = true;
+        }
+        self.last = now;
+    }
+
+    /// Takes a sample of something that took at least `waited`: the estimate if that is longer.
+    pub fn observe_at_least(&mut self, now: Timestamp, waited: Duration, tau: Duration) {
+        let known = Duration::from_secs_f64(self.seconds().unwrap_or(0.0));
+        self.observe(now, waited.max(known), tau);
+    }
+
+    /// Becomes unmeasured if there was no sample in the last `forget_after`.
+    pub fn forget(&mut self, now: Timestamp, forget_after: Duration) {
+        if self.measured && now.since(self.last) >= forget_after {
+            self.measured = false;
+        }
+    }
+}
+
+/// Buckets of the success window.
+pub const BUCKETS: usize = 10;
+
+/// Success rate over the last ten ticks, with one prior success: `(successes + 1) / (ended + 1)`.
+///
+/// Ticks are counted from time 0, so that the buckets of all targets turn together.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct SuccessWindow {
+    successes: [u32; BUCKETS],
+    ended: [u32; BUCKETS],
+    sum_successes: u32,
+    sum_ended: u32,
+    tick: u64,
+}
+
+impl SuccessWindow {
+    /// Empty, at tick 0.
+    #[must_use]
+    pub const fn new() -> Self {
+        let none = [0; BUCKETS];
+        Self {
+            successes: none,
+            ended: none,
+            sum_successes: 0,
+            sum_ended: 0,
+            tick: 0,
+        }
+    }
+
+    /// The rate, in (0, 1].
+    #[must_use]
+    #[inline]
+    pub fn rate(&self) -> f64 {
+        f64::from(self.sum_successes + 1) / f64::from(self.sum_ended + 1)
+    }
+
+    /// Turns the window to `tick`. Says whether counts fell out of it.
+    pub fn turn(&mut self, tick: u64) -> bool {
+        let before = self.sum_ended;
+        let steps = tick.saturating_sub(self.tick).min(BUCKETS as u64);
+        for step in 0..steps {
+            let slot = ((tick - step) % BUCKETS as u64) as usize;
+            self.sum_successes -= std::mem::take(&mut self.successes[slot]);
+            self.sum_ended -= std::mem::take(&mut self.ended[slot]);
+        }
+        self.tick = self.tick.max(tick);
+        self.sum_ended != before
+    }
+
+    /// Counts the end of an attempt during `tick`.
+    pub fn record(&mut self, tick: u64, success: bool) {
+        self.turn(tick);
+        let slot = (self.tick % BUCKETS as u64) as usize;
+        self.ended[slot] += 1;
+        self.sum_ended += 1;
+        self.successes[slot] += u32::from(success);
+        self.sum_successes += u32::from(success);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const TAU: Duration = Duration::from_secs(10);
+
+    fn at(secs: f64) -> Timestamp {
+        Timestamp::ZERO + Duration::from_secs_f64(secs)
+    }
+
+    #[test]
+    fn the_mean_follows_its_closed_form() {
+        let mut mean = DecayingMean::default();
+        mean.observe(at(0.0), Duration::from_secs(4), TAU);
+        assert_eq!(mean.seconds(), Some(4.0));
+        mean.observe(at(5.0), Duration::from_secs(1), TAU);
+        let expected = 1.0 + 3.0 * (-0.5f64).exp();
+        assert!((mean.seconds().unwrap() - expected).abs() < 1e-12);
+        mean.observe(at(5.0), Duration::from_secs(1), TAU);
+        let expected = 1.0 + (expected - 1.0) * (-0.01f64).exp();
+        assert!((mean.seconds().unwrap() - expected).abs() < 1e-12);
+    }
+
+    /// Every sample moves the estimate: the newest one most (a window that keeps its oldest samples
+    /// would stay at the old level for ever).
+    #[test]
+    fn the_mean_does_not_freeze() {
+        let mut mean = DecayingMean::default();
+        (0..100).for_each(|i| mean.observe(at(f64::from(i)), Duration::from_secs(1), TAU));
+        (100..160).for_each(|i| mean.observe(at(f64::from(i)), Duration::from_secs(9), TAU));
+        assert!((mean.seconds().unwrap() - 9.0).abs() < 0.03);
+    }
+
+    #[test]
+    fn it_is_forgotten_after_a_silence() {
+        let mut mean = DecayingMean::default();
+        mean.observe(at(1.0), Duration::from_secs(4), TAU);
+        mean.forget(at(60.9), Duration::from_secs(60));
+        assert_eq!(mean.seconds(), Some(4.0));
+        mean.forget(at(61.0), Duration::from_secs(60));
+        assert_eq!(mean.seconds(), None);
+        mean.observe_at_least(at(62.0), Duration::from_secs(1), TAU);
+        assert_eq!(mean.seconds(), Some(1.0), "the old estimate is gone");
+    }
+
+    proptest! {
+        #[test]
+        fn the_window_agrees_with_a_list(steps in prop::collection::vec((0u64..4, any::<bool>()), 0..300)) {
+            let (mut window, mut list, mut tick) = (SuccessWindow::default(), vec![], 0);
+            for (wait, success) in steps {
+                tick += wait * wait;
+                window.record(tick, success);
+                list.push((tick, success));
+                let recent = list.iter().filter(|(t, _)| t + BUCKETS as u64 > tick);
+                let (mut good, mut all) = (1.0, 1.0);
+                for (_, success) in recent {
+                    good += f64::from(u8::from(*success));
+                    all += 1.0;
+                }
+                prop_assert_eq!(window.rate(), good / all);
+            }
+        }
+    }
+}

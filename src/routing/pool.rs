@@ -1,0 +1,474 @@
+//! The pool: all accounts, what was learned about each target, and what follows from it.
+//!
+//! Facts change at events (dispatch, first token, end of an attempt, a tick of the success window,
+//! the end of a cool-down), decisions are many. So whatever decisions read (scores, and the sets of
+//! targets that admit attempts) is brought up to date where a fact changes, for the one target
+//! concerned, and a decision is a scan over plain arrays. The alternative, to work scores out from
+//! the facts for all targets at each decision, costs ten times as much at a thousand targets.
+//!
+//! Changes that come with time alone (an open breaker turns half-open) are worked off lazily by
+//! [`Pool::advance`], from a heap with at most one valid entry for each target.
+
+mod learned;
+mod sets;
+
+pub use learned::AttemptEnd;
+pub use sets::{Keys, Sets};
+
+use crate::request::{AccountIndex, ModelIndex, Provider, RequestFeatures};
+use crate::routing::account::{Account, Availability, ServedModel};
+use crate::routing::breaker::{Breaker, BreakerState, Ticket, Transition};
+use crate::routing::config::RoutingConfig;
+use crate::routing::cool_down::CoolDown;
+use crate::routing::diversity::ProviderShares;
+use crate::routing::estimate::{BUCKETS, DecayingMean, SuccessWindow};
+use crate::routing::quota::{DeclaredQuota, Need, need};
+use crate::routing::score::{self, Components};
+use crate::routing::target::TargetIndex;
+use crate::time::Timestamp;
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BinaryHeap, VecDeque};
+
+/// All accounts and what was learned about them.
+#[derive(Clone, Debug)]
+pub struct Pool {
+    config: RoutingConfig,
+    accounts: Vec<AccountState>,
+    ids: BTreeMap<String, AccountIndex>,
+    targets: Vec<Target>,
+    keys: Keys,
+    sets: Sets,
+    shares: ProviderShares,
+    quotas: Vec<DeclaredQuota>,
+    quota_owners: BTreeMap<(Provider, String), usize>,
+    models: Vec<ModelFacts>,
+    wakes: BinaryHeap<Reverse<(Timestamp, u32)>>,
+    tick: u64,
+    /// Nothing changes by time alone before this.
+    next_change: Timestamp,
+    transitions: VecDeque<TargetTransition>,
+}
+
+/// A breaker that changed state.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct TargetTransition {
+    /// Whose breaker.
+    pub target: TargetIndex,
+    /// At which account.
+    pub account: AccountIndex,
+    /// What changed, and when.
+    pub transition: Transition,
+}
+
+#[derive(Clone, Debug)]
+struct AccountState {
+    account: Account,
+    in_flight: u32,
+    cool_down: CoolDown,
+    quota: Option<usize>,
+}
+
+#[derive(Clone, Debug)]
+struct Target {
+    account: AccountIndex,
+    window: SuccessWindow,
+    response: DecayingMean,
+    first_token: DecayingMean,
+    error_streak: u32,
+    last_success: Option<Timestamp>,
+    last_failure: Option<Timestamp>,
+    breaker: Breaker,
+    /// Time of the valid entry in `wakes`.
+    wake: Timestamp,
+}
+
+/// What is known of one model at all accounts.
+#[derive(Clone, Copy, Debug)]
+struct ModelFacts {
+    /// Output tokens of all answers.
+    output_tokens: u64,
+    answers: u64,
+    smallest_context_window: u32,
+}
+
+impl ModelFacts {
+    const UNKNOWN: Self = Self {
+        output_tokens: 0,
+        answers: 0,
+        smallest_context_window: u32::MAX,
+    };
+}
+
+impl Pool {
+    /// An empty pool.
+    #[must_use]
+    pub fn new(config: &RoutingConfig) -> Self {
+        Self {
+            accounts: vec![],
+            ids: BTreeMap::new(),
+            targets: vec![],
+            keys: Keys::default(),
+            sets: Sets::default(),
+            shares: ProviderShares::new(config.metrics.diversity_tau),
+            quotas: vec![],
+            quota_owners: BTreeMap::new(),
+            models: vec![],
+            wakes: BinaryHeap::new(),
+            tick: 0,
+            next_change: Timestamp::ZERO,
+            transitions: VecDeque::new(),
+            config: config.clone(),
+        }
+    }
+
+    /// Registers an account, or updates a known one in place: what was learned about it stays.
+    pub fn upsert(&mut self, now: Timestamp, account: Account) -> AccountIndex {
+        let quota = self.quota_of(&account);
+        let index = if let Some(&index) = self.ids.get(&account.id) {
+            let known = &mut self.accounts[index.at()];
+            known.account = account;
+            known.quota = quota;
+            index
+        } else {
+            let index = AccountIndex(self.accounts.len() as u32);
+            self.ids.insert(account.id.clone(), index);
+            self.accounts.push(AccountState {
+                account,
+                in_flight: 0,
+                cool_down: CoolDown::default(),
+                quota,
+            });
+            self.targets.push(Target::new(index));
+            index
+        };
+        let target = TargetIndex(index.0);
+        let account = &self.accounts[index.at()].account;
+        self.keys.grow(self.targets.len());
+        self.sets.describe(target, self.targets.len(), account);
+        for served in &account.models {
+            let models = self.models.len().max(served.model.at() + 1);
+            self.models.resize(models, ModelFacts::UNKNOWN);
+            let smallest = &mut self.models[served.model.at()].smallest_context_window;
+            *smallest = served.context_window.min(*smallest);
+        }
+        self.refresh(target, now);
+        index
+    }
+
+    /// The count that the account's declared limits belong to.
+    fn quota_of(&mut self, account: &Account) -> Option<usize> {
+        let quota = DeclaredQuota::new(&account.limits)?;
+        let owner = account.organisation.as_ref().unwrap_or(&account.id).clone();
+        let next = self.quotas.len();
+        let index = *self
+            .quota_owners
+            .entry((account.provider, owner))
+            .or_insert(next);
+        if index == next {
+            self.quotas.push(quota);
+        }
+        Some(index)
+    }
+
+    /// Works off what has changed by time alone. Every other call expects it to have been called
+    /// with the same `now`.
+    #[inline]
+    pub fn advance(&mut self, now: Timestamp) {
+        if now >= self.next_change {
+            self.work_off(now);
+        }
+    }
+
+    fn work_off(&mut self, now: Timestamp) {
+        let tick_nanos = self.tick_nanos();
+        let tick = now.as_nanos() / tick_nanos;
+        if tick > self.tick {
+            self.tick = tick;
+            for index in 0..self.targets.len() {
+                if self.targets[index].window.turn(tick) {
+                    self.refresh(TargetIndex(index as u32), now);
+                }
+            }
+        }
+        self.next_change = Timestamp::from_nanos((tick + 1).saturating_mul(tick_nanos));
+        while let Some(&Reverse((at, target))) = self.wakes.peek() {
+            if at > now {
+                self.next_change = self.next_change.min(at);
+                break;
+            }
+            self.wakes.pop();
+            if self.targets[target as usize].wake == at {
+                self.targets[target as usize].wake = Timestamp::NEVER;
+                self.refresh(TargetIndex(target), now);
+            }
+        }
+    }
+
+    fn tick_nanos(&self) -> u64 {
+        (self.config.metrics.success_window.as_nanos() / BUCKETS as u64).max(1)
+    }
+
+    /// Notes that an attempt was sent to `target`, which must admit it.
+    pub fn dispatched(&mut self, now: Timestamp, target: TargetIndex, expected: &Need) -> Ticket {
+        let ticket = self.targets[target.at()].breaker.dispatched();
+        let account = &mut self.accounts[self.targets[target.at()].account.at()];
+        account.in_flight += 1;
+        let provider = account.account.provider;
+        if let Some(quota) = account.quota {
+            self.quotas[quota].take(now, expected);
+        }
+        self.shares.dispatched(now, provider);
+        self.refresh(target, now);
+        ticket
+    }
+
+    /// Brings up to date whatever follows from the facts about `target`.
+    fn refresh(&mut self, target: TargetIndex, now: Timestamp) {
+        let state = &mut self.targets[target.at()];
+        let account = &self.accounts[state.account.at()];
+        if let Some(transition) = state.breaker.poll(now) {
+            let account = state.account;
+            self.transitions.push_back(TargetTransition {
+                target,
+                account,
+                transition,
+            });
+        }
+        state.response.forget(now, self.config.metrics.forget_after);
+        state
+            .first_token
+            .forget(now, self.config.metrics.forget_after);
+        self.keys.set(target, state, account, &self.config);
+        self.sets.set(target, now, state, account, &self.config);
+        let wake = state.next_change(now, account, &self.config);
+        if wake < state.wake {
+            state.wake = wake;
+            self.wakes.push(Reverse((wake, target.0)));
+            self.next_change = self.next_change.min(wake);
+        }
+    }
+
+    /// Scores and estimates that strategies compare.
+    #[must_use]
+    #[inline]
+    pub const fn keys(&self) -> &Keys {
+        &self.keys
+    }
+
+    /// Sets that filters are made of.
+    #[must_use]
+    #[inline]
+    pub const fn sets(&self) -> &Sets {
+        &self.sets
+    }
+
+    /// Providers' shares of recent dispatches.
+    #[must_use]
+    #[inline]
+    pub const fn shares(&self) -> &ProviderShares {
+        &self.shares
+    }
+
+    /// Number of targets.
+    #[must_use]
+    pub fn targets(&self) -> usize {
+        self.targets.len()
+    }
+
+    /// Number of accounts.
+    #[must_use]
+    pub fn accounts(&self) -> usize {
+        self.accounts.len()
+    }
+
+    /// The account that a target belongs to.
+    #[must_use]
+    #[inline]
+    pub fn account_of(&self, target: TargetIndex) -> AccountIndex {
+        self.targets[target.at()].account
+    }
+
+    /// An account as its owner describes it.
+    #[must_use]
+    pub fn account(&self, index: AccountIndex) -> &Account {
+        &self.accounts[index.at()].account
+    }
+
+    /// What `target` says about a model it serves.
+    #[must_use]
+    pub fn served(&self, target: TargetIndex, model: ModelIndex) -> Option<&ServedModel> {
+        let models = &self.account(self.account_of(target)).models;
+        models
+            .binary_search_by_key(&model, |served| served.model)
+            .ok()
+            .map(|at| &models[at])
+    }
+
+    /// Attempts in flight at an account.
+    #[must_use]
+    pub fn in_flight(&self, index: AccountIndex) -> u32 {
+        self.accounts[index.at()].in_flight
+    }
+
+    /// Estimated response time in seconds; `None` while unmeasured.
+    #[must_use]
+    pub fn response_seconds(&self, target: TargetIndex) -> Option<f64> {
+        self.targets[target.at()].response.seconds()
+    }
+
+    /// Whether the target's breaker is half-open.
+    #[must_use]
+    pub fn is_half_open(&self, target: TargetIndex) -> bool {
+        self.targets[target.at()].breaker.state() == BreakerState::HalfOpen
+    }
+
+    /// Output tokens to expect: the model's mean so far, never above the request's own limit.
+    #[must_use]
+    pub fn expected_output(&self, features: &RequestFeatures) -> u32 {
+        let facts = self
+            .models
+            .get(features.model.at())
+            .unwrap_or(&ModelFacts::UNKNOWN);
+        let mean = facts.output_tokens.checked_div(facts.answers);
+        let default = self.config.metrics.default_output_tokens;
+        let expected = mean
+            .and_then(|mean| u32::try_from(mean).ok())
+            .unwrap_or(default);
+        expected.min(features.max_output_tokens.unwrap_or(u32::MAX))
+    }
+
+    /// A context window that no account serving the model falls short of.
+    #[must_use]
+    pub fn smallest_context_window(&self, model: ModelIndex) -> u32 {
+        self.models
+            .get(model.at())
+            .map_or(u32::MAX, |facts| facts.smallest_context_window)
+    }
+
+    /// What an attempt for this request is expected to take from a quota.
+    #[must_use]
+    pub fn expected_need(&self, features: &RequestFeatures) -> Need {
+        need(features.estimated_tokens, self.expected_output(features))
+    }
+
+    /// Whether the declared quota of the target's account has room.
+    #[must_use]
+    pub fn has_quota(&self, now: Timestamp, target: TargetIndex, need: &Need) -> bool {
+        let account = &self.accounts[self.account_of(target).at()];
+        account
+            .quota
+            .is_none_or(|quota| self.quotas[quota].has_room(now, need))
+    }
+
+    /// Whether any account declares a quota.
+    #[must_use]
+    pub fn declares_quotas(&self) -> bool {
+        !self.quotas.is_empty()
+    }
+
+    /// The target's breaker, and its account's cool-down.
+    pub(super) fn holds(&self, target: TargetIndex) -> (&Breaker, &CoolDown) {
+        let state = &self.targets[target.at()];
+        (&state.breaker, &self.accounts[state.account.at()].cool_down)
+    }
+
+    /// Whether the target's account has as many attempts in flight as allowed.
+    #[must_use]
+    pub fn is_full(&self, target: TargetIndex) -> bool {
+        self.accounts[self.account_of(target).at()].is_full()
+    }
+
+    /// The next breaker transition that has not been reported yet.
+    pub fn take_transition(&mut self) -> Option<TargetTransition> {
+        self.transitions.pop_front()
+    }
+
+    /// When a target that is left alone now will be looked at again: the end of its open time or
+    /// cool-down. `None` if neither holds it back.
+    #[must_use]
+    pub fn available_from(&self, now: Timestamp, target: TargetIndex) -> Option<Timestamp> {
+        let state = &self.targets[target.at()];
+        let cooling = self.accounts[state.account.at()].cool_down.until();
+        let open = state.breaker.open_until().unwrap_or(Timestamp::ZERO);
+        let from = cooling.max(open);
+        (from > now).then_some(from)
+    }
+}
+
+impl AccountState {
+    const fn is_full(&self) -> bool {
+        self.in_flight >= self.account.max_in_flight
+    }
+
+    fn is_enabled(&self) -> bool {
+        self.account.availability == Availability::Enabled
+    }
+}
+
+impl Target {
+    const fn new(account: AccountIndex) -> Self {
+        Self {
+            account,
+            window: SuccessWindow::new(),
+            response: DecayingMean::new(),
+            first_token: DecayingMean::new(),
+            error_streak: 0,
+            last_success: None,
+            last_failure: None,
+            breaker: Breaker::new(),
+            wake: Timestamp::NEVER,
+        }
+    }
+
+    fn components(&self, account: &AccountState, config: &RoutingConfig) -> Components {
+        let reference = config.metrics.response_reference.as_secs_f64();
+        Components {
+            success: self.window.rate(),
+            response: score::response(self.response.seconds(), reference),
+            connections: score::connections(account.in_flight, account.account.max_in_flight),
+            stability: score::stability(self.error_streak, config.metrics.streak_limit),
+        }
+    }
+
+    fn admits(&self, now: Timestamp, account: &AccountState, config: &RoutingConfig) -> bool {
+        account.is_enabled()
+            && !account.is_full()
+            && account.cool_down.until() <= now
+            && config
+                .breaker
+                .as_ref()
+                .is_none_or(|breaker| self.breaker.admits(breaker))
+    }
+
+    /// Whether an unmeasured target should be probed when idle: not again so soon after a failure,
+    /// or a target that fails fast, and so is never measured, would draw every request.
+    fn wants_probe(&self, now: Timestamp, config: &RoutingConfig) -> bool {
+        self.error_streak == 0
+            || self
+                .last_failure
+                .is_none_or(|at| at + config.metrics.forget_after <= now)
+    }
+
+    /// The next time at which something about the target changes by itself.
+    fn next_change(
+        &self,
+        now: Timestamp,
+        account: &AccountState,
+        config: &RoutingConfig,
+    ) -> Timestamp {
+        let forget = config.metrics.forget_after;
+        let after = |at: Option<Timestamp>| at.map(|at| at + forget);
+        [
+            self.breaker.open_until(),
+            Some(account.cool_down.until()),
+            after(self.response.last()),
+            after(self.first_token.last()),
+            after(self.last_failure.filter(|_| self.error_streak > 0)),
+        ]
+        .into_iter()
+        .flatten()
+        .filter(|at| *at > now)
+        .min()
+        .unwrap_or(Timestamp::NEVER)
+    }
+}

@@ -1,0 +1,149 @@
+//! What the end of an attempt teaches.
+
+use super::{AccountState, ModelFacts, Pool, Target, TargetTransition};
+use crate::request::{Failure, FailureKind, ModelIndex, Usage};
+use crate::routing::breaker::{Judgement, Ticket};
+use crate::routing::config::RoutingConfig;
+use crate::routing::failure::{AccountEffect, Consequence, consequence};
+use crate::routing::quota::Need;
+use crate::routing::target::TargetIndex;
+use crate::time::Timestamp;
+
+/// An attempt that has ended, as far as the pool can learn from it.
+#[derive(Clone, Copy, Debug)]
+pub struct AttemptEnd {
+    /// Where it was sent.
+    pub target: TargetIndex,
+    /// What its target's breaker gave it.
+    pub ticket: Ticket,
+    /// Model asked for.
+    pub model: ModelIndex,
+    /// Whether the answer was streamed.
+    pub streaming: bool,
+    /// When it was sent.
+    pub dispatched: Timestamp,
+    /// Whether its first token had come.
+    pub had_first_token: bool,
+    /// How it failed; `None` is success.
+    pub failure: Option<Failure>,
+    /// Tokens consumed, charged or not.
+    pub usage: Usage,
+    /// What it was expected to take from the quota.
+    pub expected: Need,
+}
+
+impl Pool {
+    /// Learns a time to first token.
+    pub fn first_token(&mut self, now: Timestamp, target: TargetIndex, dispatched: Timestamp) {
+        let tau = self.config.metrics.latency_tau;
+        self.targets[target.at()]
+            .first_token
+            .observe(now, now.since(dispatched), tau);
+        self.refresh(target, now);
+    }
+
+    /// Learns from the end of an attempt.
+    pub fn ended(&mut self, now: Timestamp, end: &AttemptEnd) {
+        let state = &mut self.targets[end.target.at()];
+        let account = &mut self.accounts[state.account.at()];
+        account.in_flight -= 1;
+        if let Some(quota) = account.quota {
+            self.quotas[quota].correct(&end.expected, end.usage);
+        }
+        let judgement = match end.failure {
+            None => {
+                state.succeeded(now, self.tick, end, account, &self.config);
+                self.models[end.model.at()].answered(end.usage.output);
+                Judgement::Success
+            }
+            Some(failure) => state.failed(now, self.tick, end, failure, account, &self.config),
+        };
+        if let Some(config) = &self.config.breaker
+            && let Some(transition) = state.breaker.ended(now, end.ticket, judgement, config)
+        {
+            let (target, account) = (end.target, state.account);
+            self.transitions.push_back(TargetTransition {
+                target,
+                account,
+                transition,
+            });
+        }
+        self.refresh(end.target, now);
+    }
+}
+
+impl ModelFacts {
+    const fn answered(&mut self, output_tokens: u32) {
+        self.output_tokens += output_tokens as u64;
+        self.answers += 1;
+    }
+}
+
+impl Target {
+    fn succeeded(
+        &mut self,
+        now: Timestamp,
+        tick: u64,
+        end: &AttemptEnd,
+        account: &mut AccountState,
+        config: &RoutingConfig,
+    ) {
+        self.window.record(tick, true);
+        self.error_streak = 0;
+        self.last_success = Some(now);
+        self.response
+            .observe(now, now.since(end.dispatched), config.metrics.latency_tau);
+        account.cool_down.success();
+    }
+
+    fn failed(
+        &mut self,
+        now: Timestamp,
+        tick: u64,
+        end: &AttemptEnd,
+        failure: Failure,
+        account: &mut AccountState,
+        config: &RoutingConfig,
+    ) -> Judgement {
+        let Consequence {
+            counts,
+            latency_sample,
+            account: effect,
+            ..
+        } = consequence(failure.kind);
+        match effect {
+            AccountEffect::None => {}
+            AccountEffect::CoolDown => {
+                account
+                    .cool_down
+                    .rate_limited(now, failure.retry_after, &config.cool_down);
+            }
+            AccountEffect::Disable => account.cool_down.account_fault(now, &config.cool_down),
+        }
+        if latency_sample {
+            self.waited(now, end, failure.kind, config);
+        }
+        if !counts {
+            return Judgement::None;
+        }
+        self.window.record(tick, false);
+        self.error_streak = self.error_streak.saturating_add(1);
+        self.last_failure = Some(now);
+        Judgement::Failure
+    }
+
+    /// A timeout says that the answer takes at least this long.
+    fn waited(
+        &mut self,
+        now: Timestamp,
+        end: &AttemptEnd,
+        kind: FailureKind,
+        config: &RoutingConfig,
+    ) {
+        let (waited, tau) = (now.since(end.dispatched), config.metrics.latency_tau);
+        self.response.observe_at_least(now, waited, tau);
+        if end.streaming && !end.had_first_token && kind != FailureKind::IdleTimeout {
+            self.first_token.observe_at_least(now, waited, tau);
+        }
+    }
+}

@@ -1,0 +1,128 @@
+//! The declared quotas, as far as the gateway can keep count of them itself.
+//!
+//! Tokens are taken from the count when an attempt is dispatched, by estimate, and put right when
+//! it has ended. A gateway that counts only after the answer lets a burst overshoot the quota.
+//! Accounts of one organisation at one provider share a count, because that is how providers meter.
+
+use crate::request::Usage;
+use crate::routing::account::RateLimits;
+use crate::time::Timestamp;
+
+/// Requests, input tokens, output tokens.
+pub type Need = [f64; 3];
+
+/// What an attempt is expected to take.
+#[must_use]
+pub fn need(input_tokens: u32, output_tokens: u32) -> Need {
+    [1.0, f64::from(input_tokens), f64::from(output_tokens)]
+}
+
+/// Token buckets of one quota owner, each one minute deep and continuously refilled.
+#[derive(Clone, Debug)]
+pub struct DeclaredQuota {
+    /// Per minute; infinite where nothing is declared.
+    limits: Need,
+    levels: Need,
+    at: Timestamp,
+}
+
+impl DeclaredQuota {
+    /// Full buckets; `None` if nothing is declared.
+    #[must_use]
+    pub fn new(limits: &RateLimits) -> Option<Self> {
+        let declared = [
+            limits.requests_per_minute,
+            limits.input_tokens_per_minute,
+            limits.output_tokens_per_minute,
+        ];
+        let limits = declared.map(|limit| limit.map_or(f64::INFINITY, |limit| limit as f64));
+        let any = declared.iter().any(Option::is_some);
+        any.then_some(Self {
+            limits,
+            levels: limits,
+            at: Timestamp::ZERO,
+        })
+    }
+
+    /// Whether an attempt of this size fits now. One larger than a whole bucket fits a full one.
+    #[must_use]
+    pub fn has_room(&self, now: Timestamp, need: &Need) -> bool {
+        // Levels only rise between dispatches: what fits as of then fits now.
+        (0..3).all(|i| self.levels[i] >= need[i])
+            || (0..3).all(|i| self.level(i, now) >= need[i].min(self.limits[i]))
+    }
+
+    /// Takes what an attempt is expected to use.
+    pub fn take(&mut self, now: Timestamp, need: &Need) {
+        for (i, need) in need.iter().enumerate() {
+            self.levels[i] = self.level(i, now) - need;
+        }
+        self.at = now;
+    }
+
+    /// Puts an estimate right after the attempt: a failed one used no tokens, another more.
+    pub fn correct(&mut self, expected: &Need, used: Usage) {
+        let input = f64::from(used.input.saturating_sub(used.cached_input));
+        let actual = [1.0, input, f64::from(used.output)];
+        for i in 0..3 {
+            self.levels[i] = (self.levels[i] + expected[i] - actual[i]).min(self.limits[i]);
+        }
+    }
+
+    fn level(&self, i: usize, now: Timestamp) -> f64 {
+        if self.limits[i].is_infinite() {
+            return f64::INFINITY;
+        }
+        let minutes = now.since(self.at).as_secs_f64() / 60.0;
+        (self.levels[i] + self.limits[i] * minutes).min(self.limits[i])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::time::Duration;
+
+    #[test]
+    fn a_burst_is_stopped_before_it_overshoots() {
+        let limits = RateLimits {
+            input_tokens_per_minute: Some(60_000),
+            ..RateLimits::default()
+        };
+        let mut quota = DeclaredQuota::new(&limits).unwrap();
+        let need = need(10_000, 500);
+        let mut now = Timestamp::ZERO;
+        let mut sent = 0;
+        while quota.has_room(now, &need) {
+            quota.take(now, &need);
+            sent += 1;
+        }
+        assert_eq!(sent, 6, "a minute's worth, before any answer has come back");
+        now += Duration::from_secs(10);
+        assert!(quota.has_room(now, &need));
+        quota.take(now, &need);
+        assert!(!quota.has_room(now, &need));
+        quota.correct(&need, Usage::default());
+        assert!(quota.has_room(now, &need), "a failed attempt used nothing");
+    }
+
+    #[test]
+    fn larger_than_the_bucket_waits_for_a_full_one() {
+        let limits = RateLimits {
+            input_tokens_per_minute: Some(600),
+            ..RateLimits::default()
+        };
+        let mut quota = DeclaredQuota::new(&limits).unwrap();
+        let need = need(10_000, 1);
+        assert!(quota.has_room(Timestamp::ZERO, &need));
+        quota.take(Timestamp::ZERO, &need);
+        let later = Timestamp::ZERO + Duration::from_secs(60 * 15);
+        assert!(!quota.has_room(later, &need));
+        assert!(quota.has_room(Timestamp::ZERO + Duration::from_secs(60 * 17), &need));
+    }
+
+    #[test]
+    fn nothing_declared_is_no_quota() {
+        assert!(DeclaredQuota::new(&RateLimits::default()).is_none());
+    }
+}

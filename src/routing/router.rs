@@ -1,0 +1,311 @@
+//! `SmartRouter`: request features -> filters -> preferences -> strategy -> target -> confidence.
+//!
+//! Hard filters (required provider, quality, context window, quota) leave accounts out; soft
+//! constraints (latency, cost, preferred provider) are given up one after the other when nobody
+//! meets them all, and the decision says which. With a plain strategy configured the router leaves
+//! out everything that makes it smart and only asks the balancer, so both go the same way through
+//! the same code.
+
+mod confidence;
+
+pub use confidence::{Calibration, Doubts};
+
+use crate::record::{Confidence, Rejection, Strategy};
+use crate::request::{AccountIndex, RequestFeatures, Usage};
+use crate::routing::balancer::{Ineligible, IntelligentLoadBalancer, context_need};
+use crate::routing::config::{RoutingConfig, SmartConfig};
+use crate::routing::pool::Pool;
+use crate::routing::target::{TargetIndex, TargetSet};
+use crate::time::{Duration, Timestamp};
+use crate::units::NanoUsd;
+
+/// Chooses the strategy, narrows the candidates down, and says how sure it is.
+#[derive(Clone, Debug)]
+pub struct SmartRouter {
+    strategy: Strategy,
+    quota_aware: bool,
+    config: SmartConfig,
+    /// Candidates after the hard filters.
+    hard: TargetSet,
+}
+
+/// Where an attempt goes, and why.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct RoutingDecision {
+    /// The target.
+    pub target: TargetIndex,
+    /// Its account.
+    pub account: AccountIndex,
+    /// The strategy that picked it.
+    pub strategy: Strategy,
+    /// How likely the attempt is to succeed within the user's tolerance; `None` for plain
+    /// strategies.
+    pub confidence: Option<Confidence>,
+    /// Soft constraints that nobody met and that were given up.
+    pub relaxed: Relaxed,
+}
+
+/// Soft constraints given up.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Relaxed {
+    /// Expected latency within the tolerance.
+    pub latency: bool,
+    /// Cost near the cheapest.
+    pub cost: bool,
+    /// Preferred provider.
+    pub provider: bool,
+}
+
+impl Relaxed {
+    /// How many.
+    #[must_use]
+    pub const fn count(self) -> u32 {
+        self.latency as u32 + self.cost as u32 + self.provider as u32
+    }
+}
+
+impl SmartRouter {
+    /// A router as configured.
+    #[must_use]
+    pub fn new(config: &RoutingConfig) -> Self {
+        let smart = config.strategy == Strategy::Smart;
+        Self {
+            strategy: config.strategy,
+            quota_aware: config.quota_aware.unwrap_or(smart),
+            config: config.smart,
+            hard: TargetSet::default(),
+        }
+    }
+
+    const fn is_smart(&self) -> bool {
+        matches!(self.strategy, Strategy::Smart)
+    }
+
+    /// Decides where an attempt goes, `tried` targets left out.
+    ///
+    /// # Errors
+    /// If no account serves the request, or none of those that do is available.
+    #[inline]
+    pub fn route(
+        &mut self,
+        balancer: &mut IntelligentLoadBalancer,
+        now: Timestamp,
+        features: &RequestFeatures,
+        tried: &[TargetIndex],
+        is_retry: bool,
+    ) -> Result<RoutingDecision, Rejection> {
+        balancer.gather(now, features, tried);
+        self.filter(balancer, now, features);
+        if balancer.candidates().is_empty() {
+            return Err(self.rejection(balancer, features));
+        }
+        let relaxed = if self.is_smart() {
+            self.prefer(balancer, features)
+        } else {
+            Relaxed::default()
+        };
+        let strategy = self.strategy_for(balancer, features);
+        let target = balancer
+            .pick_candidate(strategy, features)
+            .ok_or(Rejection::NoneAvailable)?;
+        let doubts = Doubts {
+            relaxed: relaxed.count(),
+            is_retry,
+        };
+        let confidence = self.is_smart().then(|| {
+            confidence::confidence(
+                &self.config.confidence,
+                balancer.pool(),
+                target,
+                features,
+                doubts,
+            )
+        });
+        let account = balancer.pool().account_of(target);
+        Ok(RoutingDecision {
+            target,
+            account,
+            strategy,
+            confidence,
+            relaxed,
+        })
+    }
+
+    /// The strategy by priority; while fewer than two candidates have been measured, `adaptive` has
+    /// nothing to go by.
+    fn strategy_for(
+        &self,
+        balancer: &IntelligentLoadBalancer,
+        features: &RequestFeatures,
+    ) -> Strategy {
+        if !self.is_smart() {
+            return self.strategy;
+        }
+        let strategy = self.config.by_priority[features.priority.at()];
+        if strategy == Strategy::Adaptive {
+            let measured = balancer.pool().sets().measured.words();
+            let candidates = balancer.candidates().words();
+            let both: u32 = measured
+                .iter()
+                .zip(candidates)
+                .map(|(a, b)| (a & b).count_ones())
+                .sum();
+            if both < 2 {
+                return self.config.while_unmeasured;
+            }
+        }
+        strategy
+    }
+
+    /// Leaves out whom the request must not go to.
+    fn filter(
+        &self,
+        balancer: &mut IntelligentLoadBalancer,
+        now: Timestamp,
+        features: &RequestFeatures,
+    ) {
+        let (candidates, pool) = balancer.candidates_mut();
+        if self.is_smart() {
+            let wanted = &features.preferences;
+            if let Some(provider) = wanted.provider.filter(|_| wanted.provider_required) {
+                candidates.retain_in(pool.sets().at_provider(provider));
+            }
+            if let Some(least) = wanted.minimum_quality {
+                candidates.retain(|target| {
+                    pool.served(target, features.model)
+                        .is_some_and(|s| s.quality >= least)
+                });
+            }
+            let tokens = context_need(pool, features);
+            if tokens > pool.smallest_context_window(features.model) {
+                candidates.retain(|target| {
+                    pool.served(target, features.model)
+                        .is_some_and(|s| s.context_window >= tokens)
+                });
+            }
+        }
+        if self.quota_aware && pool.declares_quotas() {
+            let need = pool.expected_need(features);
+            candidates.retain(|target| pool.has_quota(now, target, &need));
+        }
+    }
+
+    /// Keeps the candidates that meet the soft constraints, giving up latency, then cost, then the
+    /// preferred provider until somebody is left.
+    fn prefer(
+        &mut self,
+        balancer: &mut IntelligentLoadBalancer,
+        features: &RequestFeatures,
+    ) -> Relaxed {
+        let wanted = &features.preferences;
+        let provider = wanted.provider.filter(|_| !wanted.provider_required);
+        let (latency, cost) = (wanted.latency_tolerance, wanted.cost_sensitivity);
+        if latency.is_none() && cost.is_none() && provider.is_none() {
+            return Relaxed::default();
+        }
+        let (candidates, pool) = balancer.candidates_mut();
+        self.hard.assign(candidates);
+        let dearest = cost.map(|sensitivity| dearest(pool, candidates, features, sensitivity));
+        for step in 0..=3 {
+            let mut relaxed = Relaxed::default();
+            match latency {
+                Some(tolerance) if step < 1 => candidates.retain(|t| is_fast(pool, t, tolerance)),
+                stated => relaxed.latency = stated.is_some(),
+            }
+            match dearest {
+                Some(most) if step < 2 => candidates.retain(|t| cost_at(pool, t, features) <= most),
+                stated => relaxed.cost = stated.is_some(),
+            }
+            match provider {
+                Some(wish) if step < 3 => candidates.retain_in(pool.sets().at_provider(wish)),
+                stated => relaxed.provider = stated.is_some(),
+            }
+            if !candidates.is_empty() {
+                return relaxed;
+            }
+            candidates.assign(&self.hard);
+        }
+        Relaxed {
+            latency: latency.is_some(),
+            cost: cost.is_some(),
+            provider: provider.is_some(),
+        }
+    }
+
+    /// Whether nobody could ever take the request, or just nobody now.
+    fn rejection(
+        &self,
+        balancer: &IntelligentLoadBalancer,
+        features: &RequestFeatures,
+    ) -> Rejection {
+        let never = |why| match why {
+            Ineligible::Model => true,
+            Ineligible::Provider | Ineligible::Quality | Ineligible::ContextWindow => {
+                self.is_smart()
+            }
+            _ => false,
+        };
+        let unsuited = |target| balancer.unsuited(target, features).is_some_and(never);
+        let mut targets = (0..balancer.pool().targets() as u32).map(TargetIndex);
+        if targets.all(unsuited) {
+            Rejection::NotServed
+        } else {
+            Rejection::NoneAvailable
+        }
+    }
+
+    /// Why each account that does not get the request could not have; those that could are left
+    /// out. For explaining a decision, on demand: it costs nothing when not asked for.
+    #[must_use]
+    pub fn explain(
+        &self,
+        balancer: &IntelligentLoadBalancer,
+        now: Timestamp,
+        features: &RequestFeatures,
+    ) -> Vec<(AccountIndex, Ineligible)> {
+        (0..balancer.pool().targets() as u32)
+            .map(TargetIndex)
+            .filter_map(|target| {
+                let why = balancer.ineligible(now, target, features)?;
+                Some((balancer.pool().account_of(target), why))
+            })
+            .collect()
+    }
+}
+
+/// Expected time to the end of the answer: the estimate of the response time.
+#[must_use]
+pub fn estimated_latency(pool: &Pool, target: TargetIndex) -> Option<Duration> {
+    pool.response_seconds(target).map(Duration::from_secs_f64)
+}
+
+/// Expected cost: the estimated input and the expected output at the target's prices.
+#[must_use]
+pub fn cost_at(pool: &Pool, target: TargetIndex, features: &RequestFeatures) -> NanoUsd {
+    let usage = Usage {
+        input: features.estimated_tokens,
+        cached_input: 0,
+        output: pool.expected_output(features),
+    };
+    pool.served(target, features.model)
+        .map_or(NanoUsd(u64::MAX), |s| s.prices.bill(usage))
+}
+
+/// Whether the estimated latency is within the tolerance; an unmeasured target passes.
+fn is_fast(pool: &Pool, target: TargetIndex, tolerance: Duration) -> bool {
+    estimated_latency(pool, target).is_none_or(|latency| latency <= tolerance)
+}
+
+/// Highest cost that is accepted: the cheapest candidate's over the sensitivity.
+fn dearest(
+    pool: &Pool,
+    candidates: &TargetSet,
+    features: &RequestFeatures,
+    sensitivity: f64,
+) -> NanoUsd {
+    let cheapest = candidates
+        .iter()
+        .map(|target| cost_at(pool, target, features))
+        .min();
+    NanoUsd((cheapest.unwrap_or_default().0 as f64 / sensitivity) as u64)
+}

@@ -1,0 +1,393 @@
+//! Statistics of a gateway: always on, readable at any time.
+//!
+//! One flat record per attempt and per request comes in, counters and histograms stay. Requests are
+//! counted once, in the segment of their (priority, region, model, provider, strategy); the totals
+//! of one dimension are added up when somebody reads them, which is rare, instead of being kept
+//! five times at every request.
+
+use crate::histogram::Histogram;
+use crate::record::{AttemptRecord, Outcome, RequestRecord, Strategy};
+use crate::request::{FailureKind, ModelIndex, Provider, RegionIndex, RequestPriority};
+use crate::routing::router::Calibration;
+use crate::time::{Duration, Timestamp};
+use crate::units::NanoUsd;
+
+/// What is counted, and how.
+#[derive(Clone, Copy, Debug)]
+pub struct StatisticsConfig {
+    /// Requests that arrived before this are left out (warm-up).
+    pub since: Timestamp,
+    /// A failed request counts at least this much in latencies over all requests.
+    pub deadline: Option<Duration>,
+    /// Latency within which a success counts as goodput.
+    pub latency_objective: Duration,
+}
+
+/// Statistics since the start.
+#[derive(Clone, Debug)]
+pub struct Statistics {
+    config: StatisticsConfig,
+    totals: Totals,
+    latency: Latencies,
+    accounts: Vec<AccountStatistics>,
+    segments: Segments,
+    calibration: Calibration,
+}
+
+/// Exact counts of requests.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Totals {
+    /// Requests that ended.
+    pub requests: u64,
+    /// Of them answered.
+    pub successes: u64,
+    /// Of them answered within the latency objective.
+    pub within_objective: u64,
+    /// Of them failed after an attempt.
+    pub failures: u64,
+    /// Of them refused without an attempt.
+    pub rejections: u64,
+    /// Attempts made for them.
+    pub attempts: u64,
+    /// Requests that wanted a retry when the retry budget was empty.
+    pub budget_exhausted: u64,
+    /// Money charged.
+    pub cost: NanoUsd,
+    /// Part of it spent on attempts that delivered no answer.
+    pub wasted: NanoUsd,
+}
+
+/// A distribution of times with its exact sum.
+#[derive(Clone, Debug)]
+pub struct Times {
+    /// The distribution.
+    pub histogram: Histogram,
+    /// Exact sum in nanoseconds.
+    pub sum_nanos: u128,
+}
+
+/// Latency distributions.
+#[derive(Clone, Debug)]
+pub struct Latencies {
+    /// Of successful requests.
+    pub ok: Times,
+    /// Of all requests, failures at max(their time, the deadline).
+    pub all: Times,
+    /// Time to first token of successful streaming requests.
+    pub first_token_ok: Times,
+    /// Time to first token of all streaming requests, failures at max(their time, the deadline).
+    pub first_token_all: Times,
+}
+
+/// Statistics of one account.
+#[derive(Clone, Debug)]
+pub struct AccountStatistics {
+    /// Attempts ended.
+    pub attempts: u64,
+    /// Of them successful.
+    pub successes: u64,
+    /// Failed attempts by kind, in the order of [`FailureKind::ALL`].
+    pub failures: [u64; FailureKind::ALL.len()],
+    /// Input tokens charged.
+    pub input_tokens: u64,
+    /// Output tokens charged.
+    pub output_tokens: u64,
+    /// Money charged.
+    pub cost: NanoUsd,
+    /// Duration of its successful attempts.
+    pub latency: Histogram,
+}
+
+/// Statistics of some of the requests.
+#[derive(Clone, Debug)]
+pub struct Segment {
+    /// Requests that ended.
+    pub requests: u64,
+    /// Of them answered.
+    pub successes: u64,
+    /// Money charged.
+    pub cost: NanoUsd,
+    /// Latency of all of them, failures at max(their time, the deadline).
+    pub latency_all: Histogram,
+}
+
+/// By what requests can be divided.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Dimension {
+    /// Urgency; values as in [`RequestPriority::ALL`].
+    Priority,
+    /// Region of the user; values as [`RegionIndex`], and one more for unknown.
+    Region,
+    /// Model; values as [`ModelIndex`].
+    Model,
+    /// Provider of the last attempt; values as in [`Provider::ALL`], and one more for none.
+    Provider,
+    /// Strategy of the last attempt; values as in [`Strategy::ALL`], and one more for none.
+    Strategy,
+}
+
+impl Statistics {
+    /// Nothing counted yet. `regions` and `models` are how many there are.
+    #[must_use]
+    pub fn new(config: StatisticsConfig, regions: usize, models: usize) -> Self {
+        Self {
+            config,
+            totals: Totals::default(),
+            latency: Latencies {
+                ok: Times::new(),
+                all: Times::new(),
+                first_token_ok: Times::new(),
+                first_token_all: Times::new(),
+            },
+            accounts: vec![],
+            segments: Segments::new(regions, models),
+            calibration: Calibration::default(),
+        }
+    }
+
+    /// Makes room for accounts.
+    pub fn grow(&mut self, accounts: usize) {
+        if self.accounts.len() < accounts {
+            self.accounts.resize_with(accounts, AccountStatistics::new);
+        }
+    }
+
+    /// Counts the end of an attempt of a request that arrived at `arrived`. `tolerance` is what a
+    /// stated confidence was about: success within this time.
+    pub fn attempt(
+        &mut self,
+        record: &AttemptRecord,
+        arrived: Timestamp,
+        tolerance: Option<Duration>,
+    ) {
+        if arrived < self.config.since {
+            return;
+        }
+        let took = record.ended.since(record.dispatched);
+        let account = &mut self.accounts[record.account.at()];
+        account.attempts += 1;
+        account.input_tokens += u64::from(record.usage.input);
+        account.output_tokens += u64::from(record.usage.output);
+        account.cost += record.cost;
+        match record.failure {
+            Some(kind) => account.failures[kind.at()] += 1,
+            None => {
+                account.successes += 1;
+                account.latency.record(took);
+            }
+        }
+        if let Some(promised) = record.confidence {
+            let in_time = tolerance
+                .or(self.config.deadline)
+                .is_none_or(|limit| took <= limit);
+            self.calibration
+                .record(promised, record.failure.is_none() && in_time);
+        }
+    }
+
+    /// Counts the end of a request. `provider` is that of its last attempt.
+    pub fn request(&mut self, record: &RequestRecord, provider: Option<Provider>) {
+        if record.arrived < self.config.since {
+            return;
+        }
+        let latency = self.latency_of(record);
+        self.count(record, latency);
+        let all = &mut self.latency;
+        all.all.record(latency);
+        if record.succeeded() {
+            all.ok.record(latency);
+        }
+        if record.streaming {
+            let first = record.first_token.map(|at| at.since(record.arrived));
+            let first = first.filter(|_| record.succeeded());
+            if let Some(first) = first {
+                all.first_token_ok.record(first);
+            }
+            all.first_token_all.record(first.unwrap_or(latency));
+        }
+        let segment = self.segments.of(record, provider);
+        segment.requests += 1;
+        segment.successes += u64::from(record.succeeded());
+        segment.cost += record.cost;
+        segment.latency_all.record(latency);
+    }
+
+    fn count(&mut self, record: &RequestRecord, latency: Duration) {
+        let totals = &mut self.totals;
+        totals.requests += 1;
+        totals.attempts += u64::from(record.attempts);
+        totals.budget_exhausted += u64::from(record.budget_exhausted);
+        totals.cost += record.cost;
+        totals.wasted += record.wasted;
+        match record.outcome {
+            Outcome::Success => {
+                totals.successes += 1;
+                totals.within_objective += u64::from(latency <= self.config.latency_objective);
+            }
+            Outcome::Failed(_) => totals.failures += 1,
+            Outcome::Rejected(_) => totals.rejections += 1,
+        }
+    }
+
+    /// The latency that a request counts with: its own, a failure at least the deadline, so that
+    /// failing fast does not look fast.
+    #[must_use]
+    #[inline]
+    pub fn latency_of(&self, record: &RequestRecord) -> Duration {
+        match self.config.deadline {
+            Some(deadline) if !record.succeeded() => record.sojourn().max(deadline),
+            _ => record.sojourn(),
+        }
+    }
+
+    /// Counts of requests.
+    #[must_use]
+    pub const fn totals(&self) -> &Totals {
+        &self.totals
+    }
+
+    /// Latency distributions.
+    #[must_use]
+    pub const fn latency(&self) -> &Latencies {
+        &self.latency
+    }
+
+    /// By account.
+    #[must_use]
+    pub fn accounts(&self) -> &[AccountStatistics] {
+        &self.accounts
+    }
+
+    /// How well stated confidences agree with what happened.
+    #[must_use]
+    pub const fn calibration(&self) -> &Calibration {
+        &self.calibration
+    }
+
+    /// Totals along one dimension: (value, segment) for values that occurred, in rising order.
+    #[must_use]
+    pub fn by(&self, dimension: Dimension) -> Vec<(usize, Segment)> {
+        self.segments.by(dimension)
+    }
+}
+
+impl Times {
+    fn new() -> Self {
+        Self {
+            histogram: Histogram::fine(),
+            sum_nanos: 0,
+        }
+    }
+
+    #[inline]
+    fn record(&mut self, time: Duration) {
+        self.histogram.record(time);
+        self.sum_nanos += u128::from(time.as_nanos());
+    }
+
+    /// Exact mean in seconds; `None` if nothing was counted.
+    #[must_use]
+    pub fn mean_seconds(&self) -> Option<f64> {
+        let count = self.histogram.count();
+        (count > 0).then(|| self.sum_nanos as f64 * 1e-9 / count as f64)
+    }
+}
+
+impl AccountStatistics {
+    fn new() -> Self {
+        Self {
+            attempts: 0,
+            successes: 0,
+            failures: [0; FailureKind::ALL.len()],
+            input_tokens: 0,
+            output_tokens: 0,
+            cost: NanoUsd(0),
+            latency: Histogram::coarse(),
+        }
+    }
+}
+
+/// One segment for each combination that has occurred.
+#[derive(Clone, Debug)]
+struct Segments {
+    /// Position in `segments` by combination; `u32::MAX` = has not occurred.
+    positions: Vec<u32>,
+    segments: Vec<([u16; 5], Segment)>,
+    /// Values of each dimension.
+    sizes: [usize; 5],
+}
+
+impl Segments {
+    fn new(regions: usize, models: usize) -> Self {
+        let sizes = [
+            RequestPriority::ALL.len(),
+            regions + 1,
+            models,
+            Provider::ALL.len() + 1,
+            Strategy::ALL.len() + 1,
+        ];
+        Self {
+            positions: vec![u32::MAX; sizes.iter().product()],
+            segments: vec![],
+            sizes,
+        }
+    }
+
+    fn of(&mut self, record: &RequestRecord, provider: Option<Provider>) -> &mut Segment {
+        let [_, regions, _, providers, strategies] = self.sizes;
+        let RequestRecord {
+            region,
+            model: ModelIndex(model),
+            strategy,
+            ..
+        } = *record;
+        let combination = [
+            record.priority.at(),
+            region.map_or(regions - 1, RegionIndex::at),
+            usize::from(model),
+            provider.map_or(providers - 1, Provider::at),
+            strategy.map_or(strategies - 1, Strategy::at),
+        ];
+        let place = combination
+            .iter()
+            .zip(&self.sizes)
+            .fold(0, |place, (value, size)| place * size + value);
+        if self.positions[place] == u32::MAX {
+            self.positions[place] = self.segments.len() as u32;
+            self.segments
+                .push((combination.map(|value| value as u16), Segment::new()));
+        }
+        &mut self.segments[self.positions[place] as usize].1
+    }
+
+    fn by(&self, dimension: Dimension) -> Vec<(usize, Segment)> {
+        let mut sums: Vec<Option<Segment>> = vec![None; self.sizes[dimension as usize]];
+        for (combination, segment) in &self.segments {
+            let value = usize::from(combination[dimension as usize]);
+            sums[value].get_or_insert_with(Segment::new).add(segment);
+        }
+        let numbered = sums.into_iter().enumerate();
+        numbered
+            .filter_map(|(value, sum)| Some((value, sum?)))
+            .collect()
+    }
+}
+
+impl Segment {
+    fn new() -> Self {
+        Self {
+            requests: 0,
+            successes: 0,
+            cost: NanoUsd(0),
+            latency_all: Histogram::coarse(),
+        }
+    }
+
+    /// Adds the counts of `other`.
+    pub fn add(&mut self, other: &Self) {
+        self.requests += other.requests;
+        self.successes += other.successes;
+        self.cost += other.cost;
+        self.latency_all.merge(&other.latency_all);
+    }
+}

@@ -1,0 +1,71 @@
+//! `geographic`: the nearest region by the round-trip table, and inside it the least loaded
+//! account.
+//!
+//! A region whose candidates together use more than 90 % of their in-flight limits spills over to
+//! the next one: nearest at any price would queue behind a full region while others are idle. Where
+//! all are above it, the least loaded account of all. A user in an unknown region gets the least
+//! loaded. Load is the share of the in-flight limit in use, the same as in the other scores.
+
+use super::View;
+use super::scan::Scan;
+use crate::request::RegionIndex;
+use crate::rng::Rng;
+use crate::routing::geography::Geography;
+use crate::routing::target::{TargetIndex, TargetSet};
+
+/// The order of regions, and working memory.
+#[derive(Clone, Debug)]
+pub(super) struct Geographic {
+    geography: Geography,
+    spill_above: f64,
+    near: TargetSet,
+}
+
+impl Geographic {
+    pub fn new(geography: Geography, spill_above: f64) -> Self {
+        Self {
+            geography,
+            spill_above,
+            near: TargetSet::default(),
+        }
+    }
+
+    pub fn pick(&mut self, view: &View, scan: &mut Scan, rng: &mut Rng) -> Option<TargetIndex> {
+        let connections = &view.pool.keys().connections;
+        if let Some(user) = view.features.user_region {
+            for group in self.geography.nearest(user) {
+                gather(view, group, &mut self.near);
+                if !self.near.is_empty() && load(view, &self.near) <= self.spill_above {
+                    return scan.highest(&self.near, connections, rng);
+                }
+            }
+        }
+        scan.highest(view.candidates, connections, rng)
+    }
+}
+
+/// The candidates in a group of equally near regions.
+fn gather(view: &View, group: &[RegionIndex], near: &mut TargetSet) {
+    let mut regions = group
+        .iter()
+        .filter_map(|region| view.pool.sets().in_region(*region));
+    near.assign(view.candidates);
+    match (regions.next(), regions.next()) {
+        (Some(only), None) => near.retain_in(only),
+        _ => near.retain(|target| {
+            let region = view.pool.account(view.pool.account_of(target)).region;
+            region.is_some_and(|region| group.contains(&region))
+        }),
+    }
+}
+
+/// Share of their in-flight limits that some targets use together.
+fn load(view: &View, targets: &TargetSet) -> f64 {
+    let (mut in_flight, mut limit) = (0u64, 0u64);
+    for target in targets.iter() {
+        let account = view.pool.account_of(target);
+        in_flight += u64::from(view.pool.in_flight(account));
+        limit += u64::from(view.pool.account(account).max_in_flight);
+    }
+    in_flight as f64 / limit.max(1) as f64
+}
