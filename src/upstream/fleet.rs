@@ -1,0 +1,351 @@
+//! All accounts' far ends behind one state machine.
+//!
+//! A fleet keeps two things in step: the table of attempts, each a small state machine (`attempt`),
+//! and one queue of what happens to them when. Attempts come in through `door`; faults that start
+//! reach those in flight through `strike`. What is reported is what reaches the client: every
+//! answer, an error too, takes one round trip.
+
+mod attempt;
+mod door;
+mod strike;
+
+use super::capacity::{Admission, Links, Station};
+use super::config::{AccountBehaviour, RoundTrips, Service, UpstreamConfig};
+use super::event_queue::EventQueue;
+use super::failures::CalmFailures;
+use super::fault::Faults;
+use super::quota::Buckets;
+use crate::request::{AccountIndex, AttemptId, Failure, FailureKind, RegionIndex, Request, Usage};
+use crate::rng::Streams;
+use crate::time::Timestamp;
+use attempt::{Attempt, Ending, Phase, Plan, Step, Stream};
+use door::Reception;
+use std::collections::VecDeque;
+
+/// All accounts' far ends.
+///
+/// Times given must not go back, and [`Fleet::advance`] must have returned `None` at a time before
+/// anything is begun later.
+pub struct Fleet {
+    streams: Streams,
+    accounts: Vec<FarEnd>,
+    services: Vec<Service>,
+    /// Position in `services` by account, then model: row by row.
+    service_of: Vec<Option<u16>>,
+    models: usize,
+    quotas: Vec<Buckets>,
+    network: RoundTrips,
+    faults: Faults,
+    /// By [`AttemptId`].
+    attempts: Vec<Attempt>,
+    links: Links,
+    queue: EventQueue,
+    /// Attempts broken off by a fault and not yet reported, as (id, number in order of beginning);
+    /// the front is always one that has not been cancelled since.
+    broken: VecDeque<(AttemptId, u64)>,
+    broken_at: Timestamp,
+    begun: u64,
+    in_flight: usize,
+}
+
+/// What a far end reports. Every attempt has exactly one `Finished` or `Failed`, unless it hangs or
+/// is cancelled.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum UpstreamEvent {
+    /// The first token of a stream arrived; only for streaming requests.
+    FirstToken {
+        /// Which attempt.
+        attempt: AttemptId,
+    },
+    /// A complete answer arrived.
+    Finished {
+        /// Which attempt; its id is free again.
+        attempt: AttemptId,
+        /// Tokens consumed.
+        usage: Usage,
+    },
+    /// It failed.
+    Failed {
+        /// Which attempt; its id is free again.
+        attempt: AttemptId,
+        /// How.
+        failure: Failure,
+        /// Tokens consumed: none for an error, what was produced for a broken stream.
+        usage: Usage,
+    },
+}
+
+/// What one account's far end has of its own.
+struct FarEnd {
+    region: Option<RegionIndex>,
+    quota: Option<usize>,
+    station: Station,
+    failures: CalmFailures,
+}
+
+/// Room prepared for this many attempts in flight; more are made room for as they come.
+const EXPECTED_IN_FLIGHT: usize = 1_024;
+
+impl Fleet {
+    /// Every account idle, every bucket full, no fault started.
+    #[must_use]
+    pub fn new(config: &UpstreamConfig, streams: Streams) -> Self {
+        let models = config
+            .accounts
+            .iter()
+            .map(|account| account.service_of_model.len());
+        let models = models.max().unwrap_or(0);
+        Self {
+            streams,
+            accounts: config.accounts.iter().map(FarEnd::new).collect(),
+            services: config.services.clone(),
+            service_of: service_table(&config.accounts, models),
+            models,
+            quotas: config.quotas.iter().map(Buckets::new).collect(),
+            network: config.network.clone(),
+            faults: Faults::new(&config.faults, config.accounts.len()),
+            attempts: Vec::with_capacity(EXPECTED_IN_FLIGHT),
+            links: Links::default(),
+            queue: EventQueue::with_capacity(EXPECTED_IN_FLIGHT),
+            broken: VecDeque::new(),
+            broken_at: Timestamp::ZERO,
+            begun: 0,
+            in_flight: 0,
+        }
+    }
+
+    /// Begins an attempt to have `request` answered by account `to`, where it was sent `nth` times
+    /// before. `attempt` must be small and not in flight; one that is counts as cancelled.
+    pub fn begin(
+        &mut self,
+        now: Timestamp,
+        attempt: AttemptId,
+        to: AccountIndex,
+        nth: u32,
+        request: &Request,
+    ) {
+        let place = attempt.at();
+        if place >= self.attempts.len() {
+            self.attempts.resize(place + 1, Attempt::VACANT);
+        } else if self.attempts[place].phase != Phase::Vacant {
+            self.cancel(now, attempt);
+        }
+        let reception = self.receive(now, to, nth, request);
+        self.begun += 1;
+        self.in_flight += 1;
+        let account = self
+            .accounts
+            .get(to.at())
+            .and_then(|account| account.region);
+        let user = request.features.user_region;
+        let (admission, silent, plan) = match reception {
+            Reception::Answered(after, failure) => {
+                (Admission::Runs, false, Plan::fails(after, failure))
+            }
+            Reception::Lost => (Admission::Runs, true, Plan::hangs()),
+            Reception::Accepted(plan) => {
+                let station = &mut self.accounts[to.at()].station;
+                (station.admit(attempt, &mut self.links), false, plan)
+            }
+        };
+        self.attempts[place] = Attempt {
+            account: to,
+            model: request.features.model,
+            begun: self.begun,
+            phase: Phase::Waiting,
+            started: now,
+            holds_slot: admission == Admission::RunsInSlot,
+            silent,
+            stream: stream_of(request, &plan),
+            round_trip: self.network.to_account(user, account),
+            plan,
+        };
+        if admission != Admission::Waits {
+            self.start(now, attempt);
+        }
+    }
+
+    /// The client gives up at `now` (timeout, cancellation): its place is free at once, and the
+    /// next in line starts. Returns the tokens consumed by now; nothing if the attempt is not in
+    /// flight.
+    pub fn cancel(&mut self, now: Timestamp, attempt: AttemptId) -> Usage {
+        let Some(state) = self.attempts.get(attempt.at()) else {
+            return Usage::default();
+        };
+        let (usage, account) = (state.usage_by(now), state.account);
+        match state.phase {
+            Phase::Vacant => return Usage::default(),
+            Phase::Waiting => {
+                let station = &mut self.accounts[account.at()].station;
+                station.withdraw(attempt, &mut self.links);
+            }
+            Phase::Started => {
+                self.queue.cancel(attempt);
+                self.free_slot(now, attempt);
+            }
+            Phase::Broken => (),
+        }
+        self.retire(now, attempt, usage);
+        self.drop_cancelled_broken();
+        usage
+    }
+
+    /// Time of the next event (a fault's start or end, or work in flight); `None` if there is none.
+    /// Reads only, in constant time.
+    #[must_use]
+    #[inline]
+    pub fn next_event(&self) -> Option<Timestamp> {
+        if !self.broken.is_empty() {
+            return Some(self.broken_at);
+        }
+        let work = self.queue.first().map(|(time, _)| time);
+        match (work, self.faults.next_boundary()) {
+            (Some(work), Some(boundary)) => Some(work.min(boundary)),
+            (work, boundary) => work.or(boundary),
+        }
+    }
+
+    /// Carries out the next event if it is due by `now`; `None` when nothing more is. Faults come
+    /// before work in flight at one instant; what yields no event is worked off on the way.
+    pub fn advance(&mut self, now: Timestamp) -> Option<UpstreamEvent> {
+        loop {
+            let due = self.next_event().filter(|time| *time <= now)?;
+            while self.faults.next_boundary() == Some(due) {
+                self.pass_boundary(due);
+            }
+            if let Some((attempt, _)) = self.broken.pop_front() {
+                let event = self.end(due, attempt);
+                self.drop_cancelled_broken();
+                return Some(event);
+            }
+            if let Some(event) = self.work(due) {
+                return Some(event);
+            }
+        }
+    }
+
+    /// Attempts begun that have neither ended nor been cancelled.
+    #[must_use]
+    pub fn in_flight(&self) -> usize {
+        self.in_flight
+    }
+
+    /// Service starts, or a door's answer sets out.
+    fn start(&mut self, now: Timestamp, attempt: AttemptId) {
+        let state = &mut self.attempts[attempt.at()];
+        state.phase = Phase::Started;
+        state.started = now;
+        self.schedule(attempt);
+    }
+
+    fn schedule(&mut self, attempt: AttemptId) {
+        let state = &self.attempts[attempt.at()];
+        let (time, _) = state.next_step();
+        if !state.silent && time != Timestamp::NEVER {
+            self.queue.schedule(attempt, time);
+        }
+    }
+
+    /// Carries out the first event of the queue, which is due at `due`.
+    fn work(&mut self, due: Timestamp) -> Option<UpstreamEvent> {
+        self.queue.first().filter(|(time, _)| *time == due)?;
+        let (_, attempt) = self.queue.pop()?;
+        let state = &mut self.attempts[attempt.at()];
+        match state.next_step().1 {
+            Step::FirstToken => {
+                state.stream = Stream::Flowing;
+                self.schedule(attempt);
+                Some(UpstreamEvent::FirstToken { attempt })
+            }
+            Step::FreeSlot => {
+                self.free_slot(due, attempt);
+                self.schedule(attempt);
+                None
+            }
+            Step::End => {
+                self.free_slot(due, attempt);
+                Some(self.end(due, attempt))
+            }
+        }
+    }
+
+    /// The end reaches the client.
+    fn end(&mut self, now: Timestamp, attempt: AttemptId) -> UpstreamEvent {
+        let Plan { usage, ending, .. } = self.attempts[attempt.at()].plan;
+        let (failure, usage) = match ending {
+            Ending::Completes => {
+                self.retire(now, attempt, usage);
+                return UpstreamEvent::Finished { attempt, usage };
+            }
+            Ending::Breaks => (FailureKind::BrokenStream.into(), usage),
+            Ending::Fails(failure) => (failure, Usage::default()),
+        };
+        self.retire(now, attempt, usage);
+        UpstreamEvent::Failed {
+            attempt,
+            failure,
+            usage,
+        }
+    }
+
+    /// The attempt is over: its output counts against the quota, its id is free.
+    fn retire(&mut self, now: Timestamp, attempt: AttemptId, usage: Usage) {
+        let state = &mut self.attempts[attempt.at()];
+        state.phase = Phase::Vacant;
+        self.in_flight -= 1;
+        if usage.output > 0
+            && let Some(quota) = self.accounts[state.account.at()].quota
+            && let Some(quota) = self.quotas.get_mut(quota)
+        {
+            quota.charge_output(now, usage.output);
+        }
+    }
+
+    /// Gives back the slot of an attempt, if it holds one, to the next in line.
+    fn free_slot(&mut self, now: Timestamp, attempt: AttemptId) {
+        let state = &mut self.attempts[attempt.at()];
+        if std::mem::take(&mut state.holds_slot) {
+            let account = state.account;
+            self.accounts[account.at()].station.leave();
+            self.call_waiting(now, account);
+        }
+    }
+
+    /// Starts waiting attempts while slots are free.
+    fn call_waiting(&mut self, now: Timestamp, account: AccountIndex) {
+        while let Some(far_end) = self.accounts.get_mut(account.at())
+            && let Some(next) = far_end.station.call_next(&mut self.links)
+        {
+            self.attempts[next.at()].holds_slot = true;
+            self.start(now, next);
+        }
+    }
+}
+
+impl FarEnd {
+    fn new(behaviour: &AccountBehaviour) -> Self {
+        Self {
+            region: behaviour.region,
+            quota: behaviour.quota,
+            station: Station::new(behaviour.capacity),
+            failures: CalmFailures::new(&behaviour.failures),
+        }
+    }
+}
+
+fn service_table(accounts: &[AccountBehaviour], models: usize) -> Vec<Option<u16>> {
+    let row = |account: &AccountBehaviour| {
+        let mut row = account.service_of_model.clone();
+        row.resize(models, None);
+        row
+    };
+    accounts.iter().flat_map(row).collect()
+}
+
+fn stream_of(request: &Request, plan: &Plan) -> Stream {
+    if request.features.streaming && plan.has_first_token() {
+        Stream::Awaited
+    } else {
+        Stream::None
+    }
+}
