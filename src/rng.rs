@@ -91,6 +91,14 @@ impl Rng {
         mix(self.0)
     }
 
+    /// A stream of its own, seeded by the next word of this one: whoever draws from it, however
+    /// often, moves this one by a single word.
+    #[inline]
+    #[must_use]
+    pub fn split(&mut self) -> Self {
+        Self(self.next_u64())
+    }
+
     /// Uniform in [0, 1), 53 bits.
     #[inline]
     pub fn uniform(&mut self) -> f64 {
@@ -170,6 +178,19 @@ mod tests {
         first.sort_unstable();
         first.dedup();
         assert_eq!(first.len(), count);
+    }
+
+    #[test]
+    fn a_split_moves_its_parent_by_one_word() {
+        let (mut parent, mut twin) = (Rng::from_state(3), Rng::from_state(3));
+        let mut child = parent.split();
+        let first = child.next_u64();
+        for _ in 0..10 {
+            child.next_u64();
+        }
+        twin.next_u64();
+        assert_eq!(parent.next_u64(), twin.next_u64());
+        assert_ne!(first, twin.next_u64());
     }
 
     #[test]
