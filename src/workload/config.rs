@@ -59,11 +59,12 @@ pub struct RequestClass {
     pub model: ModelIndex,
     /// Input tokens; ignored with a trace, which states its own.
     pub input_tokens: Distribution,
-    /// Output tokens; ignored with a trace, which states its own.
+    /// Output tokens, at least 1 in each answer; ignored with a trace, which states its own.
     pub output_tokens: Distribution,
     /// Share of the input tokens that the provider's prompt cache holds, 0 to 1.
     pub cached_input_share: f64,
-    /// The request's own limit on output tokens. The answer is cut to it.
+    /// The request's own limit on output tokens, at least 1. The answer is cut to it, a recorded
+    /// one too.
     pub max_output_tokens: Option<u32>,
     /// Urgency.
     pub priority: RequestPriority,

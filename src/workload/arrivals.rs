@@ -1,0 +1,78 @@
+//! When requests arrive: one process a file.
+//!
+//! A process yields the next arrival given nothing but itself, in integer nanoseconds that never go
+//! back, and it owns its random stream; several processes can therefore run side by side without
+//! moving each other.
+
+mod constant;
+mod piecewise;
+mod poisson;
+mod replay;
+
+use super::config::Arrivals;
+use crate::rng::Rng;
+use crate::time::Timestamp;
+use constant::Constant;
+use piecewise::Piecewise;
+use poisson::Poisson;
+use rand_distr::{Distribution as _, Exp1};
+use replay::Replay;
+use std::sync::Arc;
+
+/// An arrival process at some point of its course.
+#[derive(Clone, Debug)]
+pub enum ArrivalProcess {
+    Poisson(Poisson),
+    Constant(Constant),
+    Piecewise(Piecewise),
+    Replay(Replay),
+}
+
+/// One arrival.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Arrival {
+    /// Its time.
+    pub at: Timestamp,
+    /// Token counts, where the process knows them because they were recorded.
+    pub tokens: Option<TokenCounts>,
+}
+
+/// Recorded length of a request and of its answer.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct TokenCounts {
+    /// Tokens of the request.
+    pub input: u32,
+    /// Tokens of the answer.
+    pub output: u32,
+}
+
+impl ArrivalProcess {
+    /// The process at its start. It need not stop at `end`; that is where the last of the piecewise
+    /// rates is reached.
+    pub fn new(config: &Arrivals, end: Timestamp, rng: Rng) -> Self {
+        match config {
+            Arrivals::Poisson { rate } => Self::Poisson(Poisson::new(*rate, rng)),
+            Arrivals::Constant { rate } => Self::Constant(Constant::new(*rate)),
+            Arrivals::Piecewise(segments) => Self::Piecewise(Piecewise::new(segments, end, rng)),
+            Arrivals::Trace(trace) => Self::Replay(Replay::new(Arc::clone(trace))),
+        }
+    }
+
+    /// The next arrival; `None` when there are no more.
+    #[inline]
+    pub fn next(&mut self) -> Option<Arrival> {
+        let at = match self {
+            Self::Poisson(process) => process.next(),
+            Self::Constant(process) => process.next(),
+            Self::Piecewise(process) => process.next()?,
+            Self::Replay(process) => return process.next(),
+        };
+        Some(Arrival { at, tokens: None })
+    }
+}
+
+/// An exponential variate with mean 1.
+#[inline]
+fn unit_exponential(rng: &mut Rng) -> f64 {
+    Exp1.sample(rng)
+}

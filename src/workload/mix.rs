@@ -1,0 +1,108 @@
+//! What a request asks for: its class, and what is drawn by class.
+//!
+//! Every request has a stream of its own, and every attribute takes exactly one word of it, in a
+//! fixed order: class, input tokens, output tokens, streaming, region. Token counts, whose samplers
+//! need a varying number of words, split off a stream by that word. So no attribute moves another:
+//! a scenario that only changes its token distribution, or replays recorded token counts, keeps
+//! every request's class, region and streaming.
+
+use super::arrivals::TokenCounts;
+use super::config::RequestClass;
+use super::weighted::Weighted;
+use crate::distribution::Distribution;
+use crate::request::{ClassIndex, RegionIndex, Request, RequestFeatures, RequestId, Usage};
+use crate::rng::Rng;
+
+/// The classes of a workload, ready to draw from.
+#[derive(Clone, Debug)]
+pub struct RequestMix(Weighted<Class>);
+
+#[derive(Clone, Debug)]
+struct Class {
+    index: ClassIndex,
+    /// What all requests of the class have in common; the rest is filled in.
+    features: RequestFeatures,
+    input_tokens: Distribution,
+    output_tokens: Distribution,
+    cached_input_share: f64,
+    streaming_share: f64,
+    regions: Weighted<RegionIndex>,
+}
+
+impl RequestMix {
+    /// A mix of the given classes by their weights.
+    pub fn new(classes: &[RequestClass]) -> Self {
+        let indexed = (0u16..).zip(classes);
+        Self(Weighted::new(indexed.map(|(index, class)| {
+            (class.weight, Class::new(ClassIndex(index), class))
+        })))
+    }
+
+    /// Whether no class has a weight.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Request number `id`, drawn from its own stream `rng`. Its token counts are those recorded,
+    /// where there are any. `None` only if the mix is empty.
+    #[inline]
+    pub fn request(
+        &self,
+        id: RequestId,
+        recorded: Option<TokenCounts>,
+        mut rng: Rng,
+    ) -> Option<Request> {
+        let class = self.0.pick(rng.uniform())?;
+        let (mut of_input, mut of_output) = (rng.split(), rng.split());
+        let tokens = recorded.unwrap_or_else(|| TokenCounts {
+            input: class.input_tokens.sample_count(&mut of_input),
+            output: class.output_tokens.sample_count(&mut of_output).max(1),
+        });
+        let mut features = class.features;
+        features.estimated_tokens = tokens.input;
+        features.streaming = rng.uniform() < class.streaming_share;
+        features.user_region = class.regions.pick(rng.uniform()).copied();
+        Some(Request {
+            id,
+            class: class.index,
+            features,
+            tokens: class.usage(tokens),
+        })
+    }
+}
+
+impl Class {
+    fn new(index: ClassIndex, class: &RequestClass) -> Self {
+        let regions = class
+            .regions
+            .iter()
+            .map(|(region, weight)| (*weight, *region));
+        Self {
+            index,
+            features: RequestFeatures {
+                model: class.model,
+                estimated_tokens: 0,
+                max_output_tokens: class.max_output_tokens,
+                priority: class.priority,
+                request_type: class.request_type,
+                streaming: false,
+                user_region: None,
+                preferences: class.preferences,
+            },
+            input_tokens: class.input_tokens.clone(),
+            output_tokens: class.output_tokens.clone(),
+            cached_input_share: class.cached_input_share,
+            streaming_share: class.streaming_share,
+            regions: Weighted::new(regions),
+        }
+    }
+
+    fn usage(&self, tokens: TokenCounts) -> Usage {
+        let limit = self.features.max_output_tokens.unwrap_or(u32::MAX);
+        Usage {
+            input: tokens.input,
+            cached_input: (self.cached_input_share * f64::from(tokens.input)) as u32,
+            output: tokens.output.min(limit),
+        }
+    }
+}

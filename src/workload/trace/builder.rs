@@ -1,0 +1,95 @@
+//! From recorded instants to the rows of a trace: order, slice, scale, limit.
+
+use super::error::LineError;
+use super::{Trace, TraceOptions, TraceRow};
+use crate::time::{Duration, Timestamp};
+use crate::workload::arrivals::TokenCounts;
+use crate::workload::quotient::Quotient;
+
+/// Latest arrival that is accepted; the scaled trace must end long before time does.
+const LATEST: Duration = Duration::from_secs(100 * 366 * 86_400);
+
+/// A trace under construction.
+pub struct Builder {
+    rate_scale: f64,
+    start: u64,
+    end: u64,
+    limit: u64,
+    first: Option<u64>,
+    last: u64,
+    rows: Vec<TraceRow>,
+    past_the_slice: bool,
+}
+
+impl Builder {
+    /// An empty trace, to be filled as `options` say.
+    pub fn new(options: &TraceOptions) -> Result<Self, LineError> {
+        let rate_scale = options.rate_scale;
+        if !(rate_scale > 0.0 && rate_scale.is_finite()) {
+            let message = format!("cannot scale by {rate_scale}; allowed is a number above 0");
+            return Err(LineError::new(1, message));
+        }
+        let (start, end) = options.slice.unwrap_or((Duration::ZERO, Duration::MAX));
+        Ok(Self {
+            rate_scale,
+            start: start.as_nanos(),
+            end: end.as_nanos(),
+            limit: options.limit.unwrap_or(u64::MAX),
+            first: None,
+            last: 0,
+            rows: Vec::new(),
+            past_the_slice: false,
+        })
+    }
+
+    /// Whether a further row could belong to the trace.
+    pub fn wants_more(&self) -> bool {
+        !self.past_the_slice && (self.rows.len() as u64) < self.limit
+    }
+
+    /// The next recorded row: its time in nanoseconds since any fixed point, and its token counts.
+    pub fn add(&mut self, instant: u64, tokens: TokenCounts) -> Result<(), LineError> {
+        if instant < self.last {
+            let message = "time goes back: the row is earlier than the one before it; \
+                           rows must be in order of time";
+            return Err(LineError::new(1, message));
+        }
+        self.last = instant;
+        let offset = instant - *self.first.get_or_insert(instant);
+        self.past_the_slice = offset >= self.end;
+        if (self.start..self.end).contains(&offset) {
+            // From the offset, not from the row before: no error adds up.
+            let arrival = Quotient::new(offset - self.start, self.rate_scale).rounded();
+            self.rows.push(TraceRow {
+                arrival: within_range(arrival)?,
+                input_tokens: tokens.input,
+                output_tokens: tokens.output,
+            });
+        }
+        Ok(())
+    }
+
+    /// The trace; at least one row must have been taken.
+    pub fn finish(self) -> Result<Trace, LineError> {
+        if self.rows.is_empty() {
+            let message = match self.first {
+                _ if self.limit == 0 => "a limit of 0 leaves no row; at least 1 is needed",
+                None => "the trace has no rows; expected at least one below the header",
+                Some(_) => "no row lies in the slice; it counts from the first row of the trace",
+            };
+            return Err(LineError::new(1, message));
+        }
+        Ok(Trace {
+            rows: self.rows.into_boxed_slice(),
+        })
+    }
+}
+
+fn within_range(arrival: u64) -> Result<Timestamp, LineError> {
+    if arrival > LATEST.as_nanos() {
+        let message = "the row arrives more than 100 years after the start; check the dates \
+                       and the rate scale";
+        return Err(LineError::new(1, message));
+    }
+    Ok(Timestamp::from_nanos(arrival))
+}
