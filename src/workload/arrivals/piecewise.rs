@@ -1,6 +1,6 @@
 //! A Poisson process whose rate changes along straight lines: steps, ramps, flash crowds.
 //!
-//! By inversion (Cinlar, "Introduction to Stochastic Processes", 1975, section 4.7): the integral
+//! By inversion (Cinlar, "Introduction to Stochastic Processes", 1975, chapter 4): the integral
 //! of the rate up to the successive arrivals is a Poisson process of rate 1, so each arrival is
 //! found by adding a unit exponential to the integral and solving a quadratic. Thinning (Lewis and
 //! Shedler 1979) would be simpler, but it throws away draws according to the peak rate: a higher

@@ -36,6 +36,7 @@ pub struct LineError {
 }
 
 impl LineError {
+    /// An error at `column`.
     pub fn new(column: usize, message: impl Into<String>) -> Self {
         let message = message.into();
         Self { column, message }
