@@ -19,6 +19,7 @@ pub mod record;
 pub mod request;
 pub mod rng;
 pub mod routing;
+pub mod sim;
 pub mod time;
 pub mod units;
 pub mod upstream;

@@ -3,6 +3,8 @@
 //! Everything pooled over replications is integer counts, whose sum does not depend on order;
 //! everything with an uncertainty is kept per replication, so that the report can state it.
 
+pub use crate::sim::{BreakerSpan, Observed, Timeline, Window};
+
 use super::metric::Metrics;
 use crate::histogram::Histogram;
 use crate::record::Strategy;
@@ -157,43 +159,6 @@ pub struct LatencyHistograms {
     pub first_token_all: Histogram,
 }
 
-/// Course over time. Windows are by intended arrival; `dispatches` and `open_nanos` by when they
-/// happened.
-#[derive(Clone, Debug)]
-pub struct Timeline {
-    /// Length of a window.
-    pub window: Duration,
-    /// Windows from time 0 on.
-    pub windows: Vec<Window>,
-    /// Attempts dispatched, `windows x lanes`, row by row.
-    pub dispatches: Vec<u64>,
-    /// Nanoseconds that a breaker was not closed, summed over the targets of a lane, `windows x
-    /// lanes`, row by row.
-    pub open_nanos: Vec<u64>,
-    /// Targets of each lane: `open_nanos` over (this x window x replications) is the share of time
-    /// open.
-    pub lane_targets: Vec<u32>,
-}
-
-/// Requests that arrived in one window, all replications together.
-#[derive(Clone, Debug)]
-pub struct Window {
-    /// Arrivals.
-    pub requests: u64,
-    /// Of them answered.
-    pub successes: u64,
-    /// Of them answered within the latency objective.
-    pub within_objective: u64,
-    /// Of them refused without an attempt.
-    pub rejections: u64,
-    /// Attempts made for them.
-    pub attempts: u64,
-    /// Money charged for them.
-    pub cost: NanoUsd,
-    /// Latency over all of them, failures at max(their time, the deadline).
-    pub latency_all: Histogram,
-}
-
 /// Totals of one account, all replications together.
 #[derive(Clone, Debug)]
 pub struct AccountTotals {
@@ -251,26 +216,4 @@ pub struct FaultImpact {
     pub restore: Vec<Observed>,
     /// Success rate of requests that arrived during the fault.
     pub success_rate_during: Vec<f64>,
-}
-
-/// A length of time that may not have ended while it was watched.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Observed {
-    /// It ended after this long.
-    After(Duration),
-    /// It had not ended after this long (censored).
-    NotWithin(Duration),
-}
-
-/// A stretch of time in which one breaker was not closed.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct BreakerSpan {
-    /// Index into [`Description::accounts`].
-    pub account: usize,
-    /// Half-open instead of open.
-    pub half_open: bool,
-    /// From.
-    pub start: Timestamp,
-    /// To, exclusive.
-    pub end: Timestamp,
 }

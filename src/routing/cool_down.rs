@@ -15,6 +15,10 @@ pub struct CoolDown {
     disabled_until: Timestamp,
     /// 429s without a named time in a row.
     repetitions: u32,
+    /// Time spent, or to be spent, cooling down after rate limits.
+    cooling: Duration,
+    /// Account faults so far.
+    faults: u64,
 }
 
 impl CoolDown {
@@ -48,12 +52,22 @@ impl CoolDown {
             self.repetitions += 1;
             Duration::from_nanos(doubled.unwrap_or(u64::MAX)).min(config.cap)
         };
-        self.until = self.until.max(now + length);
+        let until = self.until.max(now + length);
+        self.cooling += until.since(self.until.max(now));
+        self.until = until;
     }
 
     /// An account fault.
     pub fn account_fault(&mut self, now: Timestamp, config: &CoolDownConfig) {
         self.disabled_until = now + config.account_fault;
+        self.faults += 1;
+    }
+
+    /// Time spent, or still to be spent, cooling down after rate limits, and the number of account
+    /// faults.
+    #[must_use]
+    pub const fn totals(&self) -> (Duration, u64) {
+        (self.cooling, self.faults)
     }
 
     /// A success: the next 429 starts from the base again.

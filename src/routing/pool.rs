@@ -25,7 +25,7 @@ use crate::routing::estimate::{BUCKETS, DecayingMean, SuccessWindow};
 use crate::routing::quota::{DeclaredQuota, Need, need};
 use crate::routing::score::{self, Components};
 use crate::routing::target::TargetIndex;
-use crate::time::Timestamp;
+use crate::time::{Duration, Timestamp};
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap, VecDeque};
 
@@ -302,6 +302,18 @@ impl Pool {
             .binary_search_by_key(&model, |served| served.model)
             .ok()
             .map(|at| &models[at])
+    }
+
+    /// All accounts.
+    pub fn account_indices(&self) -> impl Iterator<Item = AccountIndex> + use<> {
+        (0..self.accounts.len() as u32).map(AccountIndex)
+    }
+
+    /// Time that an account has spent, or still has to spend, cooling down after rate limits, and
+    /// how often an account fault has disabled it.
+    #[must_use]
+    pub fn cool_downs(&self, index: AccountIndex) -> (Duration, u64) {
+        self.accounts[index.at()].cool_down.totals()
     }
 
     /// Attempts in flight at an account.

@@ -1,0 +1,310 @@
+//! The event loop.
+//!
+//! In-flight work waits in the fleet's heap; the next arrival and the gateway's timers stay outside
+//! of it, so the heap stays small, and the loop takes the earliest of the three. At one instant the
+//! order is: fault, upstream, timer, arrival. Within each it is the order of their causes. So the
+//! order of events is total and owes nothing to chance.
+
+use crate::record::RequestRecord;
+use crate::request::{Failure, Request};
+use crate::rng::{Purpose, Streams};
+use crate::routing::account::Account;
+use crate::routing::config::RoutingConfig;
+use crate::routing::gateway::{Action, Gateway, RequestHandle};
+use crate::routing::geography::Geography;
+use crate::routing::pool::TargetTransition;
+use crate::routing::statistics::{Statistics, StatisticsConfig};
+use crate::sim::breakers::Breakers;
+use crate::sim::faults::FaultProbes;
+use crate::sim::invariants::Invariants;
+use crate::sim::timeline::Recorder;
+use crate::sim::{BreakerSpan, BreakerTotals, FaultObservation, FaultWatch, Lanes, Timeline};
+use crate::time::{Duration, Timestamp};
+use crate::upstream::config::UpstreamConfig;
+use crate::upstream::{Fleet, UpstreamEvent};
+use crate::workload::Workload;
+use crate::workload::config::WorkloadConfig;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// One replication of one strategy.
+#[derive(Clone, Copy, Debug)]
+pub struct Setup<'a> {
+    /// What routing is told of the accounts.
+    pub accounts: &'a [Account],
+    /// Number of models.
+    pub models: usize,
+    /// Who asks.
+    pub workload: &'a WorkloadConfig,
+    /// Who answers.
+    pub upstream: &'a UpstreamConfig,
+    /// The routing code's settings.
+    pub routing: &'a RoutingConfig,
+    /// Root seed of arrivals, requests, upstream noise and faults.
+    pub seed: u64,
+    /// Seed of the routing code's own random choices.
+    pub policy_seed: u64,
+    /// Number of the replication, from 0.
+    pub replication: u32,
+    /// Requests that arrive before this are not measured.
+    pub warmup: Duration,
+    /// Arrivals stop here.
+    pub duration: Duration,
+    /// Latency within which a success counts as goodput.
+    pub latency_objective: Duration,
+    /// Length of a timeline window.
+    pub timeline_window: Duration,
+    /// What the timeline shows apart.
+    pub lanes: Lanes<'a>,
+    /// Faults to observe the effect of.
+    pub faults: &'a [FaultWatch],
+}
+
+/// What one replication came to.
+#[derive(Clone, Debug)]
+pub struct Run {
+    /// Requests that arrived, warm-up included.
+    pub simulated: u64,
+    /// What the gateway counted.
+    pub statistics: Statistics,
+    /// Course over time.
+    pub timeline: Timeline,
+    /// Breakers, by account.
+    pub breakers: Vec<BreakerTotals>,
+    /// When breakers were not closed.
+    pub breaker_spans: Vec<BreakerSpan>,
+    /// Time spent cooling down and times disabled, by account.
+    pub cool_downs: Vec<(Duration, u64)>,
+    /// What each fault did.
+    pub faults: Vec<FaultObservation>,
+    /// When the last request had ended.
+    pub end: Timestamp,
+}
+
+/// Why a replication came to nothing.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Broken {
+    /// It was asked to stop.
+    Stopped,
+    /// An invariant does not hold: a defect of routelab.
+    Invariant(String),
+}
+
+/// Requests between two looks at the stop flag.
+const STOP_CHECK: u64 = 4096;
+
+/// Runs one replication to the end of its last request. `observe` gets every request's record, in
+/// order of their end.
+///
+/// # Errors
+/// If `stop` is set meanwhile, or an invariant of the simulation does not hold.
+pub fn run(
+    setup: &Setup,
+    stop: &AtomicBool,
+    observe: &mut dyn FnMut(&RequestRecord),
+) -> Result<Run, Broken> {
+    let mut engine = Engine::new(setup, observe);
+    while let Some(now) = engine.next_event() {
+        engine.step(now)?;
+        if engine.invariants.arrivals().is_multiple_of(STOP_CHECK) && stop.load(Ordering::Relaxed) {
+            return Err(Broken::Stopped);
+        }
+    }
+    engine.finish()
+}
+
+struct Engine<'a> {
+    workload: Workload,
+    gateway: Gateway,
+    fleet: Fleet,
+    /// The request behind each of the gateway's handles.
+    requests: Vec<Request>,
+    invariants: Invariants,
+    timeline: Recorder<'a>,
+    breakers: Breakers,
+    faults: FaultProbes<'a>,
+    observe: &'a mut dyn FnMut(&RequestRecord),
+}
+
+impl<'a> Engine<'a> {
+    fn new(setup: &'a Setup, observe: &'a mut dyn FnMut(&RequestRecord)) -> Self {
+        let streams = Streams::new(setup.seed, setup.replication);
+        let policy = Streams::new(setup.policy_seed, setup.replication);
+        let network = &setup.upstream.network;
+        let statistics = StatisticsConfig {
+            since: Timestamp::ZERO + setup.warmup,
+            deadline: setup.routing.deadline,
+            latency_objective: setup.latency_objective,
+        };
+        let mut gateway = Gateway::new(
+            setup.routing,
+            Geography::new(&network.matrix, network.regions),
+            Statistics::new(statistics, network.regions, setup.models),
+            policy.stream(Purpose::Policy, 0),
+        );
+        for account in setup.accounts {
+            gateway.upsert(Timestamp::ZERO, account.clone());
+        }
+        Self {
+            workload: Workload::new(setup.workload, streams),
+            gateway,
+            fleet: Fleet::new(setup.upstream, streams),
+            requests: vec![],
+            invariants: Invariants::default(),
+            timeline: Recorder::new(setup),
+            breakers: Breakers::new(setup.accounts.len(), Timestamp::ZERO + setup.warmup),
+            faults: FaultProbes::new(setup.faults, setup.accounts.len(), setup.duration),
+            observe,
+        }
+    }
+
+    /// The time of the next event; `None` when all is over. Faults that are still to come do not
+    /// count once nobody is left to notice them.
+    #[inline]
+    fn next_event(&self) -> Option<Timestamp> {
+        let arrival = self.workload.next_arrival();
+        if arrival.is_none() && self.gateway.in_flight() == 0 {
+            return None;
+        }
+        [arrival, self.fleet.next_event(), self.gateway.next_timer()]
+            .into_iter()
+            .flatten()
+            .min()
+    }
+
+    #[inline]
+    fn step(&mut self, now: Timestamp) -> Result<(), Broken> {
+        self.invariants.time(now)?;
+        if self.fleet.next_event() == Some(now) {
+            while let Some(event) = self.fleet.advance(now) {
+                self.on_upstream(now, event)?;
+            }
+        }
+        while self.gateway.next_timer().is_some_and(|at| at <= now) {
+            self.gateway.on_timer(now);
+            self.act(now)?;
+        }
+        if self.workload.next_arrival() == Some(now)
+            && let Some((_, request)) = self.workload.take()
+        {
+            self.on_arrival(now, request)?;
+        }
+        Ok(())
+    }
+
+    #[inline]
+    fn on_arrival(&mut self, now: Timestamp, request: Request) -> Result<(), Broken> {
+        self.invariants.arrived();
+        let Request {
+            id,
+            class,
+            features,
+            ..
+        } = request;
+        let RequestHandle(handle) = self.gateway.on_request(now, id, class, &features);
+        if self.requests.len() <= handle as usize {
+            self.requests.resize(handle as usize + 1, request);
+        }
+        self.requests[handle as usize] = request;
+        self.act(now)
+    }
+
+    #[inline]
+    fn on_upstream(&mut self, now: Timestamp, event: UpstreamEvent) -> Result<(), Broken> {
+        match event {
+            UpstreamEvent::FirstToken { attempt } => self.gateway.on_first_token(now, attempt),
+            UpstreamEvent::Finished { attempt, usage } => {
+                self.gateway.on_ended(now, attempt, None, usage);
+            }
+            UpstreamEvent::Failed {
+                attempt,
+                failure,
+                usage,
+            } => {
+                self.gateway.on_ended(now, attempt, Some(failure), usage);
+            }
+        }
+        self.act(now)
+    }
+
+    /// Carries out what the gateway asks for.
+    #[inline]
+    fn act(&mut self, now: Timestamp) -> Result<(), Broken> {
+        loop {
+            self.note_transitions();
+            let Some(action) = self.gateway.poll_action() else {
+                return Ok(());
+            };
+            match action {
+                Action::Dispatch {
+                    attempt,
+                    request,
+                    account,
+                    nth,
+                } => {
+                    self.invariants
+                        .dispatched(self.breakers.is_open(account), account)?;
+                    self.timeline.dispatched(now, account);
+                    self.faults.dispatched(now, account);
+                    let request = &self.requests[request.0 as usize];
+                    self.fleet.begin(now, attempt, account, nth, request);
+                }
+                Action::Cancel { attempt, failure } => {
+                    let usage = self.fleet.cancel(now, attempt);
+                    self.gateway
+                        .on_ended(now, attempt, Some(Failure::from(failure)), usage);
+                }
+                Action::AttemptEnded(record) => {
+                    self.invariants.attempt_ended(&record);
+                    self.faults.attempt_ended(&record);
+                }
+                Action::RequestEnded(_, record) => self.on_request_ended(&record),
+            }
+        }
+    }
+
+    fn note_transitions(&mut self) {
+        while let Some(TargetTransition {
+            account,
+            transition,
+            ..
+        }) = self.gateway.poll_transition()
+        {
+            self.timeline.transition(account, transition);
+            self.faults.transition(account, transition);
+            self.breakers.transition(account, transition);
+        }
+    }
+
+    fn on_request_ended(&mut self, record: &RequestRecord) {
+        self.invariants.request_ended(record);
+        let latency = self.gateway.statistics().latency_of(record);
+        self.timeline.request_ended(record, latency);
+        self.faults.request_ended(record, latency);
+        (self.observe)(record);
+    }
+
+    fn finish(self) -> Result<Run, Broken> {
+        let end = self.invariants.now();
+        let pool = self.gateway.balancer().pool();
+        let left = (self.gateway.in_flight(), self.fleet.in_flight());
+        let in_flight = pool
+            .account_indices()
+            .map(|account| pool.in_flight(account))
+            .sum();
+        self.invariants.at_end(left, in_flight)?;
+        let (breakers, breaker_spans) = self.breakers.finish(end);
+        Ok(Run {
+            simulated: self.invariants.arrivals(),
+            timeline: self.timeline.finish(end),
+            breakers,
+            breaker_spans,
+            cool_downs: pool
+                .account_indices()
+                .map(|account| pool.cool_downs(account))
+                .collect(),
+            faults: self.faults.finish(),
+            end,
+            statistics: self.gateway.statistics().clone(),
+        })
+    }
+}

@@ -1,0 +1,120 @@
+//! What must hold in every run, checked in every run.
+//!
+//! The checks are a few integer operations for each request and stay on in release builds: a number
+//! that comes out of a broken run is worse than none.
+
+use crate::record::{AttemptRecord, Outcome, RequestRecord};
+use crate::request::AccountIndex;
+use crate::sim::Broken;
+use crate::time::Timestamp;
+use crate::units::NanoUsd;
+
+/// Books kept beside the simulation.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Invariants {
+    now: Timestamp,
+    arrivals: u64,
+    successes: u64,
+    failures: u64,
+    rejections: u64,
+    dispatched: u64,
+    attempts_ended: u64,
+    cost_of_attempts: NanoUsd,
+    cost_of_requests: NanoUsd,
+    /// Integral of the number of requests in the system, in request-nanoseconds.
+    in_system_nanos: u128,
+    sojourn_nanos: u128,
+}
+
+fn broken(what: impl Into<String>) -> Broken {
+    Broken::Invariant(what.into())
+}
+
+impl Invariants {
+    /// Time goes on to `now`.
+    #[inline]
+    pub fn time(&mut self, now: Timestamp) -> Result<(), Broken> {
+        if now < self.now {
+            return Err(broken(format!("time went back from {} to {now}", self.now)));
+        }
+        let in_system = self.arrivals - self.successes - self.failures - self.rejections;
+        self.in_system_nanos += u128::from(in_system) * u128::from(now.since(self.now).as_nanos());
+        self.now = now;
+        Ok(())
+    }
+
+    pub const fn now(&self) -> Timestamp {
+        self.now
+    }
+
+    pub const fn arrivals(&self) -> u64 {
+        self.arrivals
+    }
+
+    pub const fn arrived(&mut self) {
+        self.arrivals += 1;
+    }
+
+    /// An attempt is sent to an account whose breaker is open or not.
+    #[inline]
+    pub fn dispatched(&mut self, open: bool, account: AccountIndex) -> Result<(), Broken> {
+        self.dispatched += 1;
+        if open {
+            let what = format!(
+                "account {} got an attempt while its breaker was open",
+                account.0
+            );
+            return Err(broken(what));
+        }
+        Ok(())
+    }
+
+    pub fn attempt_ended(&mut self, record: &AttemptRecord) {
+        self.attempts_ended += 1;
+        self.cost_of_attempts += record.cost;
+    }
+
+    #[inline]
+    pub fn request_ended(&mut self, record: &RequestRecord) {
+        match record.outcome {
+            Outcome::Success => self.successes += 1,
+            Outcome::Failed(_) => self.failures += 1,
+            Outcome::Rejected(_) => self.rejections += 1,
+        }
+        self.cost_of_requests += record.cost;
+        self.sojourn_nanos += u128::from(record.sojourn().as_nanos());
+    }
+
+    /// After the drain. `left` is what the gateway and the fleet still hold, `in_flight` the sum of
+    /// the accounts' counters.
+    pub fn at_end(&self, left: (usize, usize), in_flight: u32) -> Result<(), Broken> {
+        let ended = self.successes + self.failures + self.rejections;
+        if self.arrivals != ended {
+            return Err(broken(format!(
+                "{} requests arrived, {ended} ended",
+                self.arrivals
+            )));
+        }
+        if self.dispatched != self.attempts_ended {
+            let (sent, ended) = (self.dispatched, self.attempts_ended);
+            return Err(broken(format!("{sent} attempts were sent, {ended} ended")));
+        }
+        if left != (0, 0) || in_flight != 0 {
+            return Err(broken(format!(
+                "in flight after the drain: {left:?}, {in_flight}"
+            )));
+        }
+        if self.cost_of_attempts != self.cost_of_requests {
+            return Err(broken(
+                "the cost of the attempts is not the cost of the requests",
+            ));
+        }
+        if self.in_system_nanos != self.sojourn_nanos {
+            let (area, sojourns) = (self.in_system_nanos, self.sojourn_nanos);
+            return Err(broken(format!(
+                "Little's law: {area} request-ns, sojourns {sojourns} ns"
+            )));
+        }
+        Ok(())
+    }
+}

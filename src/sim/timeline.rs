@@ -1,0 +1,217 @@
+//! The course of a run over time, in windows.
+//!
+//! Requests belong to the window of their intended arrival, so that a window's success rate is that
+//! of the users who came then, however long they waited. Everything is integer counts: windows of
+//! several replications add up to the same numbers in any order.
+
+use crate::histogram::Histogram;
+use crate::record::RequestRecord;
+use crate::request::AccountIndex;
+use crate::routing::breaker::{BreakerState, Transition};
+use crate::sim::Setup;
+use crate::time::{Duration, Timestamp};
+use crate::units::NanoUsd;
+
+/// Course over time. Windows are by intended arrival; `dispatches` and `open_nanos` by when they
+/// happened. What happens after the last arrival window is left out.
+#[derive(Clone, Debug)]
+pub struct Timeline {
+    /// Length of a window.
+    pub window: Duration,
+    /// Windows from time 0 on.
+    pub windows: Vec<Window>,
+    /// Attempts dispatched, `windows x lanes`, row by row.
+    pub dispatches: Vec<u64>,
+    /// Nanoseconds that a breaker was not closed, summed over the targets of a lane, `windows x
+    /// lanes`, row by row.
+    pub open_nanos: Vec<u64>,
+    /// Targets of each lane: `open_nanos` over (this x window x replications) is the share of time
+    /// not closed.
+    pub lane_targets: Vec<u32>,
+}
+
+/// Requests that arrived in one window.
+#[derive(Clone, Debug)]
+pub struct Window {
+    /// Arrivals.
+    pub requests: u64,
+    /// Of them answered.
+    pub successes: u64,
+    /// Of them answered within the latency objective.
+    pub within_objective: u64,
+    /// Of them refused without an attempt.
+    pub rejections: u64,
+    /// Attempts made for them.
+    pub attempts: u64,
+    /// Money charged for them.
+    pub cost: NanoUsd,
+    /// Latency over all of them, failures at max(their time, the deadline).
+    pub latency_all: Histogram,
+}
+
+/// Which lane each account belongs to.
+#[derive(Clone, Copy, Debug)]
+pub struct Lanes<'a> {
+    /// Lane by account.
+    pub of_account: &'a [usize],
+    /// Number of lanes.
+    pub count: usize,
+}
+
+impl Timeline {
+    /// Adds another replication of the same scenario.
+    pub fn merge(&mut self, other: &Self) {
+        for (mine, theirs) in self.windows.iter_mut().zip(&other.windows) {
+            mine.merge(theirs);
+        }
+        let add = |(mine, theirs): (&mut u64, &u64)| *mine += theirs;
+        self.dispatches
+            .iter_mut()
+            .zip(&other.dispatches)
+            .for_each(add);
+        self.open_nanos
+            .iter_mut()
+            .zip(&other.open_nanos)
+            .for_each(add);
+    }
+}
+
+impl Window {
+    fn new() -> Self {
+        Self {
+            requests: 0,
+            successes: 0,
+            within_objective: 0,
+            rejections: 0,
+            attempts: 0,
+            cost: NanoUsd(0),
+            latency_all: Histogram::coarse(),
+        }
+    }
+
+    fn merge(&mut self, other: &Self) {
+        self.requests += other.requests;
+        self.successes += other.successes;
+        self.within_objective += other.within_objective;
+        self.rejections += other.rejections;
+        self.attempts += other.attempts;
+        self.cost += other.cost;
+        self.latency_all.merge(&other.latency_all);
+    }
+}
+
+/// Fills a timeline.
+#[derive(Clone, Debug)]
+pub(super) struct Recorder<'a> {
+    timeline: Timeline,
+    lanes: Lanes<'a>,
+    objective: Duration,
+    /// By account: since when its breaker is not closed.
+    not_closed: Vec<Option<Timestamp>>,
+    /// The window of the last request and its end: the next one is most likely in it too.
+    current: (usize, Timestamp),
+}
+
+impl<'a> Recorder<'a> {
+    pub fn new(setup: &Setup<'a>) -> Self {
+        let window = setup.timeline_window;
+        let count = setup.duration.as_nanos().div_ceil(window.as_nanos().max(1)) as usize;
+        let mut lane_targets = vec![0; setup.lanes.count];
+        setup
+            .lanes
+            .of_account
+            .iter()
+            .for_each(|lane| lane_targets[*lane] += 1);
+        let timeline = Timeline {
+            window,
+            windows: (0..count).map(|_| Window::new()).collect(),
+            dispatches: vec![0; count * setup.lanes.count],
+            open_nanos: vec![0; count * setup.lanes.count],
+            lane_targets,
+        };
+        Self {
+            timeline,
+            lanes: setup.lanes,
+            objective: setup.latency_objective,
+            not_closed: vec![None; setup.accounts.len()],
+            current: (0, Timestamp::ZERO + window),
+        }
+    }
+
+    #[inline]
+    fn window_of(&mut self, at: Timestamp) -> usize {
+        let (index, end) = self.current;
+        if at < end && end - self.timeline.window <= at {
+            return index;
+        }
+        let window = self.timeline.window.as_nanos().max(1);
+        let index = at.as_nanos() / window;
+        self.current = (
+            index as usize,
+            Timestamp::from_nanos((index + 1).saturating_mul(window)),
+        );
+        index as usize
+    }
+
+    #[inline]
+    pub fn request_ended(&mut self, record: &RequestRecord, latency: Duration) {
+        let index = (record.arrived.as_nanos() / self.timeline.window.as_nanos().max(1)) as usize;
+        let Some(window) = self.timeline.windows.get_mut(index) else {
+            return;
+        };
+        window.requests += 1;
+        window.attempts += u64::from(record.attempts);
+        window.cost += record.cost;
+        window.latency_all.record(latency);
+        if record.succeeded() {
+            window.successes += 1;
+            window.within_objective += u64::from(latency <= self.objective);
+        } else {
+            window.rejections += u64::from(record.attempts == 0);
+        }
+    }
+
+    #[inline]
+    pub fn dispatched(&mut self, now: Timestamp, account: AccountIndex) {
+        let lane = self.lanes.of_account[account.at()];
+        let window = self.window_of(now);
+        if window < self.timeline.windows.len() {
+            self.timeline.dispatches[window * self.lanes.count + lane] += 1;
+        }
+    }
+
+    pub fn transition(&mut self, account: AccountIndex, transition: Transition) {
+        let since = &mut self.not_closed[account.at()];
+        if transition.to != BreakerState::Closed {
+            since.get_or_insert(transition.at);
+        } else if let Some(start) = since.take() {
+            self.not_closed_between(account.at(), start, transition.at);
+        }
+    }
+
+    fn not_closed_between(&mut self, account: usize, start: Timestamp, end: Timestamp) {
+        let lane = self.lanes.of_account[account];
+        let window = self.timeline.window.as_nanos().max(1);
+        let mut from = start.as_nanos();
+        while from < end.as_nanos() {
+            let index = (from / window) as usize;
+            let to = (from / window + 1)
+                .saturating_mul(window)
+                .min(end.as_nanos());
+            if index >= self.timeline.windows.len() {
+                return;
+            }
+            self.timeline.open_nanos[index * self.lanes.count + lane] += to - from;
+            from = to;
+        }
+    }
+
+    pub fn finish(mut self, end: Timestamp) -> Timeline {
+        for account in 0..self.not_closed.len() {
+            if let Some(start) = self.not_closed[account] {
+                self.not_closed_between(account, start, end);
+            }
+        }
+        self.timeline
+    }
+}
