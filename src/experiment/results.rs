@@ -7,7 +7,7 @@ pub use crate::sim::{BreakerSpan, Observed, Timeline, Window};
 
 use super::metric::Metrics;
 use crate::histogram::Histogram;
-use crate::record::Strategy;
+use crate::record::{RequestRecord, Strategy};
 use crate::request::Provider;
 use crate::time::{Duration, Timestamp};
 use crate::units::NanoUsd;
@@ -106,6 +106,9 @@ pub struct StrategyResults {
     pub faults: Vec<FaultImpact>,
     /// When breakers were not closed, in replication 0.
     pub breaker_spans: Vec<BreakerSpan>,
+    /// Every request of replication 0 in order of its end, where the scenario asks for
+    /// `requests.csv`; else empty.
+    pub requests: Vec<RequestRecord>,
 }
 
 /// The results of one replication of one strategy.

@@ -1,8 +1,21 @@
 //! Running a scenario: every (strategy, replication) cell, in parallel, pooled in order.
+//!
+//! Workers take cells in one order, replication by replication, and a replication is pooled when
+//! all its strategies and all earlier replications are there. So an interrupted run keeps a prefix
+//! of complete, paired replications, and memory holds a few cells, not all of them. Nothing is
+//! parallel inside a cell: that would make its result depend on the number of threads.
 
-use crate::experiment::results::ScenarioResults;
-use crate::experiment::scenario::Scenario;
-use std::sync::atomic::AtomicBool;
+mod measure;
+mod pool;
+
+use crate::experiment::results::{Description, ScenarioResults};
+use crate::experiment::scenario::{Arm, Scenario};
+use crate::record::RequestRecord;
+use crate::sim::{self, Broken, FaultWatch, Lanes, Run, Setup};
+use crate::time::{Duration, Timestamp};
+use pool::Pooled;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 /// How to run, as opposed to what. Nothing here changes a result.
 pub struct RunOptions<'a> {
@@ -39,10 +52,156 @@ impl std::fmt::Display for RunError {
 
 impl std::error::Error for RunError {}
 
+/// One finished cell.
+struct Cell {
+    run: Run,
+    /// Records of every request, where `requests.csv` asks for them.
+    requests: Vec<RequestRecord>,
+}
+
 /// Runs every strategy of the scenario.
 ///
 /// # Errors
 /// If it is stopped too early, or an invariant of the simulation does not hold.
-pub fn run(_scenario: &Scenario, _options: &RunOptions) -> Result<ScenarioResults, RunError> {
-    todo!("the engine is not connected yet")
+pub fn run(scenario: &Scenario, options: &RunOptions) -> Result<ScenarioResults, RunError> {
+    let arms = scenario.arms.len() as u32;
+    let cells = arms * scenario.replications;
+    let (next, done) = (AtomicU32::new(0), AtomicU32::new(0));
+    let pooled = Mutex::new(Pooled::new(scenario));
+    let broken = Mutex::new(None);
+    let plan = Plan::new(scenario);
+    std::thread::scope(|scope| {
+        for _ in 0..options.jobs.clamp(1, cells as usize) {
+            scope.spawn(|| {
+                loop {
+                    let cell = next.fetch_add(1, Ordering::Relaxed);
+                    if cell >= cells || options.stop.load(Ordering::Relaxed) {
+                        return;
+                    }
+                    let (replication, arm) = (cell / arms, cell % arms);
+                    match plan.run(arm as usize, replication, options.stop) {
+                        Ok(run) => lock(&pooled).add(arm as usize, replication, run),
+                        Err(Broken::Stopped) => return,
+                        Err(Broken::Invariant(what)) => {
+                            let arm = &scenario.arms[arm as usize].name;
+                            lock(&broken).get_or_insert(format!(
+                                "{what} (strategy {arm}, replication {replication}, seed {})",
+                                scenario.seed
+                            ));
+                            next.store(cells, Ordering::Relaxed);
+                            return;
+                        }
+                    }
+                    (options.progress)(done.fetch_add(1, Ordering::Relaxed) + 1, cells);
+                }
+            });
+        }
+    });
+    if let Some(what) = lock(&broken).take() {
+        return Err(RunError::InvariantBroken(what));
+    }
+    let pooled = pooled.into_inner().unwrap_or_else(PoisonError::into_inner);
+    if pooled.replications() == 0 {
+        return Err(RunError::InterruptedTooEarly);
+    }
+    Ok(ScenarioResults {
+        description: describe(scenario),
+        interrupted: pooled.replications() < scenario.replications,
+        strategies: pooled.finish(scenario),
+    })
+}
+
+/// A panic in one worker is passed on by the scope; the data of the others is whole.
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// What all cells have in common.
+struct Plan<'a> {
+    scenario: &'a Scenario,
+    lanes: Vec<usize>,
+    faults: Vec<FaultWatch>,
+}
+
+impl<'a> Plan<'a> {
+    fn new(scenario: &'a Scenario) -> Self {
+        let lanes = scenario
+            .account_descriptions
+            .iter()
+            .map(|account| account.lane)
+            .collect();
+        let faults = scenario.upstream.faults.iter().map(|fault| FaultWatch {
+            accounts: fault.accounts.clone(),
+            start: fault.start,
+            end: fault.end,
+        });
+        Self {
+            scenario,
+            lanes,
+            faults: faults.collect(),
+        }
+    }
+
+    fn run(&self, arm: usize, replication: u32, stop: &AtomicBool) -> Result<Cell, Broken> {
+        let arm = &self.scenario.arms[arm];
+        let mut requests = vec![];
+        let keep = self.scenario.output.requests && replication == 0;
+        let run = sim::run(&self.setup(arm, replication), stop, &mut |record| {
+            if keep {
+                requests.push(*record);
+            }
+        })?;
+        Ok(Cell { run, requests })
+    }
+
+    fn setup(&self, arm: &'a Arm, replication: u32) -> Setup<'_> {
+        let scenario = self.scenario;
+        Setup {
+            accounts: &scenario.accounts,
+            models: scenario.models.len(),
+            workload: &scenario.workload,
+            upstream: &scenario.upstream,
+            routing: &arm.routing,
+            seed: scenario.seed,
+            policy_seed: arm.policy_seed.unwrap_or(scenario.policy_seed),
+            replication,
+            warmup: scenario.warmup,
+            duration: scenario.duration,
+            latency_objective: scenario.latency_objective,
+            timeline_window: scenario.output.timeline_window,
+            lanes: Lanes {
+                of_account: &self.lanes,
+                count: scenario.lanes.len(),
+            },
+            faults: &self.faults,
+        }
+    }
+}
+
+fn describe(scenario: &Scenario) -> Description {
+    Description {
+        name: scenario.name.clone(),
+        question: scenario.question.clone(),
+        expectation: scenario.expectation.clone(),
+        resolved_toml: scenario.resolved_toml.clone(),
+        seed: scenario.seed,
+        policy_seed: scenario.policy_seed,
+        replications: scenario.replications,
+        duration: scenario.duration,
+        warmup: scenario.warmup,
+        deadline: longest_deadline(scenario),
+        latency_objective: scenario.latency_objective,
+        accounts: scenario.account_descriptions.clone(),
+        lanes: scenario.lanes.clone(),
+        faults: scenario.faults.clone(),
+        baseline: scenario.baseline,
+        inputs: scenario.inputs.clone(),
+    }
+}
+
+/// The deadline that the arms have, the longest where they differ.
+fn longest_deadline(scenario: &Scenario) -> Option<Duration> {
+    let deadlines = scenario.arms.iter().map(|arm| arm.routing.deadline);
+    deadlines
+        .max_by_key(|deadline| deadline.map_or(Timestamp::NEVER.as_nanos(), Duration::as_nanos))?
 }

@@ -1,7 +1,7 @@
 //! What a fault does: how long until it is detected, mitigated, and the old state restored.
 //!
-//! Definitions, for a fault from `start` to `end` on some accounts. Windows are 10 s long, stepped by
-//! 1 s. The level before is that of the 60 s before `start`.
+//! Definitions, for a fault from `start` to `end` on some accounts. Windows are 10 s long, stepped
+//! by 1 s. The level before is that of the 60 s before `start`.
 //!
 //! - *Degraded* is a window (by intended arrival) whose success rate is below 99 % of the level
 //!   before, or whose P99 over all requests, where it holds at least 200 of them, is above 120 %.
