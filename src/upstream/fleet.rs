@@ -90,11 +90,8 @@ impl Fleet {
     /// Every account idle, every bucket full, no fault started.
     #[must_use]
     pub fn new(config: &UpstreamConfig, streams: Streams) -> Self {
-        let models = config
-            .accounts
-            .iter()
-            .map(|account| account.service_of_model.len());
-        let models = models.max().unwrap_or(0);
+        let rows = config.accounts.iter().map(|a| a.service_of_model.len());
+        let models = rows.max().unwrap_or(0);
         Self {
             streams,
             accounts: config.accounts.iter().map(FarEnd::new).collect(),
