@@ -3,7 +3,10 @@
 //! They stand in the vocabulary because both sides need them: the workload (tokens) and the
 //! upstream (latency). Each is validated once, when it is made; sampling then cannot fail. Normal,
 //! exponential and gamma variates come from `rand_distr` (ziggurat and Marsaglia-Tsang); `exp` and
-//! `ln` of our own go through `libm`, so that they do not depend on the platform's C library.
+//! `ln` of our own do not depend on the platform's C library: samples use one made for speed, all
+//! else goes through `libm`.
+
+mod exp;
 
 use crate::rng::Rng;
 use crate::time::Duration;
@@ -226,7 +229,7 @@ impl Law {
             }
             Self::Lognormal { mu, sigma } => {
                 let z: f64 = StandardNormal.sample(rng);
-                libm::exp(mu + sigma * z)
+                exp::exp(mu + sigma * z)
             }
             Self::Gamma { sampler, .. } => sampler.sample(rng),
             Self::Uniform { low, width } => low + width * rng.uniform(),
