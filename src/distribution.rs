@@ -6,8 +6,6 @@
 //! `ln` of our own do not depend on the platform's C library: samples use one made for speed, all
 //! else goes through `libm`.
 
-mod exp;
-
 use crate::rng::Rng;
 use crate::time::Duration;
 use rand_distr::{Distribution as _, Exp1, Gamma, StandardNormal};
@@ -229,7 +227,7 @@ impl Law {
             }
             Self::Lognormal { mu, sigma } => {
                 let z: f64 = StandardNormal.sample(rng);
-                exp::exp(mu + sigma * z)
+                crate::exp::exp(mu + sigma * z)
             }
             Self::Gamma { sampler, .. } => sampler.sample(rng),
             Self::Uniform { low, width } => low + width * rng.uniform(),

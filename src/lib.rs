@@ -13,6 +13,7 @@
 //!   [`histogram`]
 
 pub mod distribution;
+pub mod exp;
 pub mod experiment;
 pub mod histogram;
 pub mod record;

@@ -4,6 +4,7 @@
 //! grow forward instead of decaying (Cormode et al., "Forward decay", ICDE 2009): a dispatch at t
 //! adds `exp((t - origin) / tau)`, and nothing has to be touched as time passes.
 
+use crate::exp::exp;
 use crate::request::Provider;
 use crate::time::{Duration, Timestamp};
 
@@ -35,13 +36,13 @@ impl ProviderShares {
     pub fn dispatched(&mut self, now: Timestamp, provider: Provider) {
         let mut exponent = now.since(self.origin).as_nanos() as f64 / self.tau_nanos;
         if exponent > RESCALE_AT {
-            let scale = libm::exp(-exponent);
+            let scale = exp(-exponent);
             self.counters
                 .iter_mut()
                 .for_each(|counter| *counter *= scale);
             (self.origin, exponent) = (now, 0.0);
         }
-        self.counters[provider.at()] += libm::exp(exponent);
+        self.counters[provider.at()] += exp(exponent);
         let per_total = 1.0 / self.counters.iter().sum::<f64>();
         for (share, counter) in self.shares.iter_mut().zip(&self.counters) {
             *share = counter * per_total;

@@ -4,6 +4,7 @@
 //! request rate. The success rate is kept as exact counts over a window: a decaying rate would
 //! make the weight of one failure depend on the traffic.
 
+use crate::exp::exp;
 use crate::time::{Duration, Timestamp};
 
 /// Exponentially decaying mean of times: `mean += (1 - exp(-max(dt, tau/100) / tau)) (x - mean)`.
@@ -47,7 +48,7 @@ impl DecayingMean {
         if self.measured {
             let tau = tau.as_nanos() as f64;
             let dt = now.since(self.last).as_nanos() as f64;
-            let weight = 1.0 - libm::exp(-(dt / tau).max(0.01));
+            let weight = 1.0 - exp(-(dt / tau).max(0.01));
             self.seconds += weight * (x - self.seconds);
         } else {
             self.seconds = x;

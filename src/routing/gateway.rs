@@ -444,23 +444,22 @@ impl Gateway {
             .push_back(Action::RequestEnded(RequestHandle(slot), record));
     }
 
-    /// When [`Self::on_timer`] wants to be called next.
+    /// When [`Self::on_timer`] wants to be called next; [`Timestamp::NEVER`] if not at all.
     #[must_use]
     #[inline]
-    pub fn next_timer(&self) -> Option<Timestamp> {
+    pub fn next_timer(&self) -> Timestamp {
         let timers = &self.timers;
-        let fifo = [
-            &timers.deadline,
-            &timers.attempt,
-            &timers.first_token,
-            &timers.idle,
-        ];
-        let retry = timers.retry.peek().map(|Reverse((at, ..))| *at);
-        fifo.into_iter()
-            .filter_map(FifoTimers::next)
-            .map(|(at, _)| at)
-            .chain(retry)
-            .min()
+        let retry = timers
+            .retry
+            .peek()
+            .map_or(Timestamp::NEVER, |Reverse((at, ..))| *at);
+        let attempts = timers.attempt.next_at().min(timers.first_token.next_at());
+        timers
+            .deadline
+            .next_at()
+            .min(attempts)
+            .min(timers.idle.next_at())
+            .min(retry)
     }
 
     /// Lets every timer expire that is due. At one instant deadlines come first: a request that is

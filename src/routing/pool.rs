@@ -78,6 +78,8 @@ struct Target {
     last_success: Option<Timestamp>,
     last_failure: Option<Timestamp>,
     breaker: Breaker,
+    /// Parts of the scores, as of the last change.
+    parts: Components,
     /// Time of the valid entry in `wakes`.
     wake: Timestamp,
 }
@@ -218,11 +220,11 @@ impl Pool {
             self.quotas[quota].take(now, expected);
         }
         self.shares.dispatched(now, provider);
-        self.refresh(target, now);
+        self.refresh_load(target, now);
         ticket
     }
 
-    /// Brings up to date whatever follows from the facts about `target`.
+    /// Brings up to date whatever follows from what was learned about `target`.
     fn refresh(&mut self, target: TargetIndex, now: Timestamp) {
         let state = &mut self.targets[target.at()];
         let account = &self.accounts[state.account.at()];
@@ -238,14 +240,26 @@ impl Pool {
         state
             .first_token
             .forget(now, self.config.metrics.forget_after);
-        self.keys.set(target, state, account, &self.config);
-        self.sets.set(target, now, state, account, &self.config);
+        state.learn_parts(&self.config);
+        self.keys.set_estimates(target, state);
         let wake = state.next_change(now, account, &self.config);
         if wake < state.wake {
             state.wake = wake;
             self.wakes.push(Reverse((wake, target.0)));
             self.next_change = self.next_change.min(wake);
         }
+        self.refresh_load(target, now);
+    }
+
+    /// Brings up to date whatever follows from the number of attempts in flight at `target`.
+    #[inline]
+    fn refresh_load(&mut self, target: TargetIndex, now: Timestamp) {
+        let state = &mut self.targets[target.at()];
+        let account = &self.accounts[state.account.at()];
+        state.parts.connections =
+            score::connections(account.in_flight, account.account.max_in_flight);
+        self.keys.set_scores(target, state, account, &self.config);
+        self.sets.set(target, now, state, account, &self.config);
     }
 
     /// Scores and estimates that strategies compare.
@@ -428,18 +442,22 @@ impl Target {
             last_success: None,
             last_failure: None,
             breaker: Breaker::new(),
+            parts: Components {
+                success: 1.0,
+                response: 0.5,
+                connections: 1.0,
+                stability: 1.0,
+            },
             wake: Timestamp::NEVER,
         }
     }
 
-    fn components(&self, account: &AccountState, config: &RoutingConfig) -> Components {
+    /// Works out the parts of the scores that come from samples.
+    fn learn_parts(&mut self, config: &RoutingConfig) {
         let reference = config.metrics.response_reference.as_secs_f64();
-        Components {
-            success: self.window.rate(),
-            response: score::response(self.response.seconds(), reference),
-            connections: score::connections(account.in_flight, account.account.max_in_flight),
-            stability: score::stability(self.error_streak, config.metrics.streak_limit),
-        }
+        self.parts.success = self.window.rate();
+        self.parts.response = score::response(self.response.seconds(), reference);
+        self.parts.stability = score::stability(self.error_streak, config.metrics.streak_limit);
     }
 
     fn admits(&self, now: Timestamp, account: &AccountState, config: &RoutingConfig) -> bool {
@@ -469,18 +487,16 @@ impl Target {
         config: &RoutingConfig,
     ) -> Timestamp {
         let forget = config.metrics.forget_after;
-        let after = |at: Option<Timestamp>| at.map(|at| at + forget);
-        [
-            self.breaker.open_until(),
-            Some(account.cool_down.until()),
-            after(self.response.last()),
-            after(self.first_token.last()),
-            after(self.last_failure.filter(|_| self.error_streak > 0)),
-        ]
-        .into_iter()
-        .flatten()
-        .filter(|at| *at > now)
-        .min()
-        .unwrap_or(Timestamp::NEVER)
+        let after = |at: Option<Timestamp>| at.map_or(Timestamp::NEVER, |at| at + forget);
+        let ahead = |at: Timestamp| if at > now { at } else { Timestamp::NEVER };
+        let samples = after(self.response.last()).min(after(self.first_token.last()));
+        let mut next = ahead(samples).min(ahead(account.cool_down.until()));
+        if let Some(until) = self.breaker.open_until() {
+            next = next.min(ahead(until));
+        }
+        if self.error_streak > 0 {
+            next = next.min(ahead(after(self.last_failure)));
+        }
+        next
     }
 }

@@ -83,6 +83,16 @@ impl FifoTimers {
         }
     }
 
+    /// When the next timer expires; [`Timestamp::NEVER`] if none is armed.
+    #[must_use]
+    #[inline]
+    pub fn next_at(&self) -> Timestamp {
+        match self.head {
+            NONE => Timestamp::NEVER,
+            head => self.links[head as usize].at,
+        }
+    }
+
     /// The next timer to expire.
     #[must_use]
     #[inline]

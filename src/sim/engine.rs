@@ -103,8 +103,7 @@ pub fn run(
     observe: &mut dyn FnMut(&RequestRecord),
 ) -> Result<Run, Broken> {
     let mut engine = Engine::new(setup, observe);
-    while let Some(now) = engine.next_event() {
-        engine.step(now)?;
+    while engine.step()? {
         if engine.invariants.arrivals().is_multiple_of(STOP_CHECK) && stop.load(Ordering::Relaxed) {
             return Err(Broken::Stopped);
         }
@@ -157,38 +156,32 @@ impl<'a> Engine<'a> {
         }
     }
 
-    /// The time of the next event; `None` when all is over. Faults that are still to come do not
-    /// count once nobody is left to notice them.
+    /// Carries out everything that happens at the next point in time; false when all is over. Faults
+    /// that are still to come do not count once nobody is left to notice them.
     #[inline]
-    fn next_event(&self) -> Option<Timestamp> {
-        let arrival = self.workload.next_arrival();
-        if arrival.is_none() && self.gateway.in_flight() == 0 {
-            return None;
+    fn step(&mut self) -> Result<bool, Broken> {
+        let arrival = self.workload.next_arrival().unwrap_or(Timestamp::NEVER);
+        let upstream = self.fleet.next_event().unwrap_or(Timestamp::NEVER);
+        let now = arrival.min(upstream).min(self.gateway.next_timer());
+        if arrival == Timestamp::NEVER && self.gateway.in_flight() == 0 || now == Timestamp::NEVER {
+            return Ok(false);
         }
-        [arrival, self.fleet.next_event(), self.gateway.next_timer()]
-            .into_iter()
-            .flatten()
-            .min()
-    }
-
-    #[inline]
-    fn step(&mut self, now: Timestamp) -> Result<(), Broken> {
         self.invariants.time(now)?;
-        if self.fleet.next_event() == Some(now) {
+        if upstream == now {
             while let Some(event) = self.fleet.advance(now) {
                 self.on_upstream(now, event)?;
             }
         }
-        while self.gateway.next_timer().is_some_and(|at| at <= now) {
+        while self.gateway.next_timer() <= now {
             self.gateway.on_timer(now);
             self.act(now)?;
         }
-        if self.workload.next_arrival() == Some(now)
+        if arrival == now
             && let Some((_, request)) = self.workload.take()
         {
             self.on_arrival(now, request)?;
         }
-        Ok(())
+        Ok(true)
     }
 
     #[inline]

@@ -48,7 +48,16 @@ impl Keys {
         self.provider.resize(targets, 0);
     }
 
-    pub(super) fn set(
+    /// Takes over what follows from samples.
+    pub(super) fn set_estimates(&mut self, target: TargetIndex, state: &Target) {
+        let at = target.at();
+        self.response[at] = state.response.seconds().map_or(UNMEASURED, |s| -s);
+        self.first_token[at] = state.first_token.seconds().map_or(UNMEASURED, |s| -s);
+    }
+
+    /// Takes over what follows from the parts of the scores and the number in flight.
+    #[inline]
+    pub(super) fn set_scores(
         &mut self,
         target: TargetIndex,
         state: &Target,
@@ -56,15 +65,12 @@ impl Keys {
         config: &RoutingConfig,
     ) {
         let at = target.at();
-        let parts = state.components(account, config);
-        let health = parts.health(&config.health);
+        let health = state.parts.health(&config.health);
         let weight = account.account.weight;
         self.health[at] = health;
-        self.adaptive_base[at] = parts.adaptive_base(health, &config.adaptive);
-        self.response[at] = state.response.seconds().map_or(UNMEASURED, |s| -s);
-        self.first_token[at] = state.first_token.seconds().map_or(UNMEASURED, |s| -s);
+        self.adaptive_base[at] = state.parts.adaptive_base(health, &config.adaptive);
         self.free[at] = -(f64::from(account.in_flight) / f64::from(weight.max(1)));
-        self.connections[at] = parts.connections;
+        self.connections[at] = state.parts.connections;
         self.provider[at] = account.account.provider as u8;
         self.weight[at] = i64::from(weight)
             * if config.dynamic_weights {
@@ -93,6 +99,8 @@ pub struct Sets {
     by_provider: [TargetSet; Provider::ALL.len()],
     by_region: Vec<TargetSet>,
     nowhere: TargetSet,
+    /// By target: which of the first five sets it is in, so that they are touched only on a change.
+    flags: Vec<u8>,
 }
 
 impl Sets {
@@ -127,6 +135,7 @@ impl Sets {
         self.by_region
             .resize_with(self.by_region.len().max(regions), TargetSet::default);
         self.all_mut().for_each(|set| set.grow(targets));
+        self.flags.resize(targets, 0);
         for (model, set) in self.by_model.iter_mut().enumerate() {
             set.set(
                 target,
@@ -160,6 +169,8 @@ impl Sets {
         .chain(&mut self.by_region)
     }
 
+    /// Takes over which sets the target belongs to now.
+    #[inline]
     pub(super) fn set(
         &mut self,
         target: TargetIndex,
@@ -171,12 +182,18 @@ impl Sets {
         let admits = state.admits(now, account, config);
         let measured = state.response.seconds().is_some();
         let cold = admits && account.in_flight == 0 && state.wants_probe(now, config);
-        let half_open = admits && state.breaker.state() == BreakerState::HalfOpen;
-        self.admitting.set(target, admits);
-        self.half_open.set(target, half_open);
-        self.measured.set(target, measured);
-        self.cold_response.set(target, cold && !measured);
-        self.cold_first_token
-            .set(target, cold && state.first_token.seconds().is_none());
+        let flags = u8::from(admits)
+            | u8::from(measured) << 1
+            | u8::from(admits && state.breaker.state() == BreakerState::HalfOpen) << 2
+            | u8::from(cold && !measured) << 3
+            | u8::from(cold && state.first_token.seconds().is_none()) << 4;
+        if std::mem::replace(&mut self.flags[target.at()], flags) != flags {
+            let flag = |bit: u32| flags >> bit & 1 == 1;
+            self.admitting.set(target, flag(0));
+            self.measured.set(target, flag(1));
+            self.half_open.set(target, flag(2));
+            self.cold_response.set(target, flag(3));
+            self.cold_first_token.set(target, flag(4));
+        }
     }
 }

@@ -1,4 +1,4 @@
-//! The exponential function for samplers.
+//! The exponential function, for samplers and estimators.
 //!
 //! A request takes several lognormal draws, and `libm::exp` takes more time than all the rest of a
 //! draw; the platform's own is fast, but its last bit differs between C libraries. This one is

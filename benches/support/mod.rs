@@ -1,0 +1,242 @@
+//! Worlds for the benchmarks, made without scenario files so that only the code under test counts.
+
+#![allow(dead_code, reason = "each benchmark uses a part of it")]
+
+use routelab::distribution::Distribution;
+use routelab::record::Strategy;
+use routelab::request::{
+    FailureKind, ModelIndex, Provider, RegionIndex, RequestPriority, RequestType, UserPreferences,
+};
+use routelab::routing::account::{Account, Availability, RateLimits, ServedModel};
+use routelab::routing::config::RoutingConfig;
+use routelab::sim::{Lanes, Run, Setup, run};
+use routelab::time::{Duration, Timestamp};
+use routelab::units::{Price, Prices, Rate};
+use routelab::upstream::config::{
+    AccountBehaviour, CalmFailure, Capacity, RoundTrips, Service, Trouble, UpstreamConfig,
+};
+use routelab::workload::config::{Arrivals, RequestClass, WorkloadConfig};
+use std::sync::atomic::AtomicBool;
+
+/// The pool sizes of the targets.
+pub const POOLS: [usize; 4] = [10, 100, 1_000, 10_000];
+
+/// Everything that one replication needs.
+pub struct World {
+    pub accounts: Vec<Account>,
+    pub workload: WorkloadConfig,
+    pub upstream: UpstreamConfig,
+    pub routing: RoutingConfig,
+    pub duration: Duration,
+    lanes: Vec<usize>,
+}
+
+const REGIONS: usize = 3;
+
+/// Accounts of two providers in three regions, as a large pool has them.
+pub fn accounts(count: usize) -> Vec<Account> {
+    let price = |usd| Price::usd_per_mtok(usd).expect("a valid price");
+    let served = ServedModel {
+        model: ModelIndex(0),
+        prices: Prices {
+            input: price(3.0),
+            output: price(15.0),
+            cached_input: price(0.3),
+        },
+        quality: 4,
+        context_window: 200_000,
+    };
+    (0..count)
+        .map(|index| Account {
+            id: format!("account-{index}"),
+            provider: if index < count / 2 {
+                Provider::Anthropic
+            } else {
+                Provider::Google
+            },
+            region: Some(RegionIndex((index % REGIONS) as u16)),
+            models: vec![served],
+            weight: 1 + (index % 3) as u32,
+            max_in_flight: 100,
+            limits: RateLimits::default(),
+            organisation: None,
+            availability: Availability::Enabled,
+        })
+        .collect()
+}
+
+/// One class of requests.
+pub fn class() -> RequestClass {
+    RequestClass {
+        name: "chat".into(),
+        weight: 1.0,
+        model: ModelIndex(0),
+        input_tokens: Distribution::lognormal(1_020.0, 0.9).expect("valid"),
+        output_tokens: Distribution::lognormal(129.0, 0.8).expect("valid"),
+        cached_input_share: 0.0,
+        max_output_tokens: None,
+        priority: RequestPriority::Normal,
+        request_type: RequestType::Chat,
+        streaming_share: 0.5,
+        regions: (0..REGIONS as u16)
+            .map(|region| (RegionIndex(region), 1.0))
+            .collect(),
+        preferences: UserPreferences::default(),
+    }
+}
+
+fn round_trips() -> RoundTrips {
+    let cell = |at| {
+        Duration::from_millis(if at % (REGIONS + 1) == 0 {
+            2
+        } else {
+            80 + at as u64
+        })
+    };
+    RoundTrips {
+        matrix: (0..REGIONS * REGIONS).map(cell).collect(),
+        regions: REGIONS,
+        gateway: None,
+    }
+}
+
+/// A full request: token draws, streaming, failures, retries, breaker, cost, histograms; about
+/// three requests in flight at each account.
+pub fn full(strategy: Strategy, count: usize, requests: u64) -> World {
+    let failure = |kind, rate| CalmFailure {
+        trouble: Trouble::Fails(kind),
+        rate,
+        time_to_fail: Distribution::lognormal(0.2, 0.5).expect("valid"),
+    };
+    let behaviour = AccountBehaviour {
+        region: None,
+        service_of_model: vec![Some(0)],
+        capacity: Capacity::Unlimited,
+        quota: None,
+        failures: vec![
+            failure(FailureKind::InternalError, 0.005),
+            failure(FailureKind::Overloaded, 0.005),
+        ],
+    };
+    let service = Service::Tokens {
+        first_token: Distribution::lognormal(0.415, 0.2).expect("valid"),
+        first_token_per_1k_input: Duration::from_micros(12_800),
+        per_output_token: Distribution::lognormal(0.012, 0.1).expect("valid"),
+    };
+    let behaviours = (0..count).map(|index| AccountBehaviour {
+        region: Some(RegionIndex((index % REGIONS) as u16)),
+        ..behaviour.clone()
+    });
+    world(
+        strategy,
+        accounts(count),
+        behaviours.collect(),
+        service,
+        class(),
+        requests,
+        1.2,
+    )
+}
+
+/// A customer of a single server (M/M/1 at 80 % load): nothing but an arrival, a choice of one, and
+/// a departure.
+pub fn bare_customer(requests: u64) -> World {
+    let mut class = class();
+    class.input_tokens = Distribution::constant(1.0).expect("valid");
+    class.output_tokens = Distribution::constant(1.0).expect("valid");
+    class.streaming_share = 0.0;
+    class.regions = vec![];
+    let behaviour = AccountBehaviour {
+        region: None,
+        service_of_model: vec![Some(0)],
+        capacity: Capacity::Slots {
+            servers: 1,
+            queue: u32::MAX,
+            refusal: FailureKind::Unavailable,
+        },
+        quota: None,
+        failures: vec![],
+    };
+    let mut accounts = accounts(1);
+    accounts[0].max_in_flight = u32::MAX;
+    let service = Service::Total(Distribution::exponential(1.0).expect("valid"));
+    let mut world = world(
+        Strategy::RoundRobin,
+        accounts,
+        vec![behaviour],
+        service,
+        class,
+        requests,
+        0.8,
+    );
+    world.routing.breaker = None;
+    world.routing.deadline = None;
+    world.routing.retry.max_attempts = 1;
+    world
+}
+
+fn world(
+    strategy: Strategy,
+    accounts: Vec<Account>,
+    behaviours: Vec<AccountBehaviour>,
+    service: Service,
+    class: RequestClass,
+    requests: u64,
+    rate_per_account: f64,
+) -> World {
+    let rate = rate_per_account * accounts.len() as f64;
+    let duration = Duration::from_secs_f64(requests as f64 / rate);
+    World {
+        workload: WorkloadConfig {
+            arrivals: Arrivals::Poisson {
+                rate: Rate::per_second(rate).expect("valid"),
+            },
+            classes: vec![class],
+            end: Timestamp::ZERO + duration,
+        },
+        upstream: UpstreamConfig {
+            accounts: behaviours,
+            services: vec![service],
+            quotas: vec![],
+            network: round_trips(),
+            faults: vec![],
+        },
+        routing: RoutingConfig {
+            strategy,
+            ..RoutingConfig::default()
+        },
+        lanes: accounts
+            .iter()
+            .enumerate()
+            .map(|(index, _)| index % 10)
+            .collect(),
+        duration,
+        accounts,
+    }
+}
+
+impl World {
+    /// Runs one replication.
+    pub fn run(&self) -> Run {
+        let setup = Setup {
+            accounts: &self.accounts,
+            models: 1,
+            workload: &self.workload,
+            upstream: &self.upstream,
+            routing: &self.routing,
+            seed: 1,
+            policy_seed: 1,
+            replication: 0,
+            warmup: Duration::ZERO,
+            duration: self.duration,
+            latency_objective: Duration::from_secs(10),
+            timeline_window: Duration::from_nanos(self.duration.as_nanos() / 600 + 1),
+            lanes: Lanes {
+                of_account: &self.lanes,
+                count: 10,
+            },
+            faults: &[],
+        };
+        run(&setup, &AtomicBool::new(false), &mut |_| {}).expect("no invariant is broken")
+    }
+}
