@@ -1,0 +1,49 @@
+//! Statistics: pure functions on numbers.
+//!
+//! The unit of evidence is the replication: one number per replication and strategy. Requests
+//! within one replication are correlated (they queue behind each other), so an interval computed
+//! over them would be far too narrow; replications are independent by construction. Every function
+//! that states an uncertainty returns `None` where it has none to state: one replication has no
+//! interval, and a made-up one would be worse.
+//!
+//! A metric that does not apply in one replication (NaN) is left out as a whole: averaging over
+//! those replications in which there was something to measure would favour the strategy that
+//! answered only when it was easy.
+
+pub mod mean;
+pub mod order;
+pub mod ratio;
+
+/// A 95 % confidence interval.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct Interval {
+    /// Lower end.
+    pub low: f64,
+    /// Upper end.
+    pub high: f64,
+}
+
+impl Interval {
+    /// Both ends through a rising function, such as a change of unit.
+    #[must_use]
+    pub fn map(self, f: impl Fn(f64) -> f64) -> Self {
+        Self {
+            low: f(self.low),
+            high: f(self.high),
+        }
+    }
+
+    /// Whether `value` lies in it, ends included.
+    #[must_use]
+    pub fn contains(self, value: f64) -> bool {
+        self.low <= value && value <= self.high
+    }
+}
+
+/// Confidence level of every interval.
+pub const LEVEL: f64 = 0.95;
+
+/// Whether every number is one: no NaN, no infinity.
+fn all_finite(sample: &[f64]) -> bool {
+    sample.iter().all(|x| x.is_finite())
+}
