@@ -1,0 +1,83 @@
+//! `faults.csv`: a row per strategy and scheduled fault.
+//!
+//! Times are medians over replications with an order-statistic interval. A replication in which the
+//! end was not seen (censored) counts as later than all others and is never dropped; `inf` in a
+//! cell says that the median, or an end of its interval, is such a one: "not within the time
+//! watched". CSV readers know the word as a number.
+
+use super::{Row, ends, file as csv_file, header};
+use crate::experiment::results::{
+    FaultDescription, FaultImpact, Observed, ScenarioResults, StrategyResults,
+};
+use crate::report::directory::File;
+use crate::report::number::{derived, derived_or_empty, seconds};
+use crate::stats::mean::estimate;
+use crate::stats::order::median;
+use crate::time::{Duration, Timestamp};
+
+const TIMES: [&str; 3] = ["time_to_detect", "time_to_mitigate", "time_to_restore"];
+
+pub(super) fn file(results: &ScenarioResults) -> File {
+    let mut names = header(&["strategy", "fault", "start_s", "end_s", "replications"]);
+    for time in TIMES {
+        let parts = ["median_s", "ci95_low_s", "ci95_high_s", "censored"];
+        names.extend(parts.map(|part| format!("{time}_{part}")));
+    }
+    names.extend(header(&[
+        "success_rate_during",
+        "success_rate_during_ci95_low",
+        "success_rate_during_ci95_high",
+    ]));
+    let rows = results.strategies.iter().flat_map(|arm| {
+        let faults = results.description.faults.iter().zip(&arm.faults);
+        faults.map(move |(fault, impact)| row(arm, fault, impact))
+    });
+    csv_file("faults.csv", names, rows)
+}
+
+fn row(arm: &StrategyResults, fault: &FaultDescription, impact: &FaultImpact) -> Row {
+    let since_start = |at: Timestamp| seconds(at.since(Timestamp::ZERO));
+    let mut row = vec![
+        arm.name.clone(),
+        fault.name.clone(),
+        since_start(fault.start),
+        since_start(fault.end),
+        arm.replications.len().to_string(),
+    ];
+    for observed in [&impact.detect, &impact.mitigate, &impact.restore] {
+        row.extend(time_cells(observed));
+    }
+    let during = estimate(&impact.success_rate_during);
+    row.push(derived_or_empty(during.map(|e| e.mean)));
+    row.extend(ends(during.and_then(|e| e.interval)));
+    row
+}
+
+fn time_cells(observed: &[Observed]) -> Row {
+    let sample: Vec<f64> = observed.iter().map(|&o| later_if_censored(o)).collect();
+    let censored = sample.iter().filter(|time| time.is_infinite()).count();
+    let median = median(&sample);
+    let interval = median.and_then(|m| m.interval);
+    vec![
+        median.map_or_else(String::new, |m| time_cell(m.median)),
+        interval.map_or_else(String::new, |i| time_cell(i.low)),
+        interval.map_or_else(String::new, |i| time_cell(i.high)),
+        censored.to_string(),
+    ]
+}
+
+/// Seconds; infinite for what had not ended while it was watched.
+fn later_if_censored(observed: Observed) -> f64 {
+    match observed {
+        Observed::After(length) => Duration::as_secs_f64(length),
+        Observed::NotWithin(_) => f64::INFINITY,
+    }
+}
+
+fn time_cell(time: f64) -> String {
+    if time.is_infinite() {
+        "inf".to_owned()
+    } else {
+        derived(time)
+    }
+}
