@@ -183,7 +183,7 @@ impl<'a> Arm<'a> {
     fn results(mut self, name: &str, strategy: Strategy) -> StrategyResults {
         (0..self.shape.windows).for_each(|window| self.window(window));
         let latency = self.latency.all.clone();
-        let total = self.total[0];
+        let total = self.total.first().copied().unwrap_or_default();
         StrategyResults {
             name: name.to_owned(),
             strategy,
@@ -213,7 +213,7 @@ impl<'a> Arm<'a> {
         }
         let blind = 0.15 / (1.0 + self.at as f64 * 0.8);
         if place < 0.40 + blind {
-            0.32
+            0.2
         } else {
             calm * 3.0
         }
@@ -336,7 +336,7 @@ impl<'a> Arm<'a> {
     }
 
     fn account(&self, latency: &Histogram) -> AccountTotals {
-        let total = self.total[0];
+        let total = self.total.first().copied().unwrap_or_default();
         AccountTotals {
             attempts: total.attempts,
             successes: total.successes,

@@ -51,6 +51,17 @@ pub fn dollars(amount: NanoUsd) -> String {
     billionths(amount.0)
 }
 
+/// A length of time for people: `10 min`, `250 ms`.
+#[must_use]
+pub fn human(length: Duration) -> String {
+    if !length.as_nanos().is_multiple_of(1_000_000) {
+        return format!("{} s", derived(length.as_secs_f64()));
+    }
+    let text = length.to_string();
+    let digits = text.trim_end_matches(|c: char| !c.is_ascii_digit()).len();
+    format!("{} {}", &text[..digits], &text[digits..])
+}
+
 /// `count / of`; NaN if there is nothing to divide by.
 #[must_use]
 pub fn share(count: u64, of: u64) -> f64 {
@@ -100,6 +111,14 @@ mod tests {
         }
         assert_eq!(derived_or_empty(None), "");
         assert_eq!(derived(share(1, 0)), "");
+    }
+
+    #[test]
+    fn lengths_of_time_for_people() {
+        assert_eq!(human(Duration::from_secs(600)), "10 min");
+        assert_eq!(human(Duration::from_millis(1_500)), "1500 ms");
+        assert_eq!(human(Duration::ZERO), "0 s");
+        assert_eq!(human(Duration::from_nanos(59_123_456_789)), "59.1235 s");
     }
 
     #[test]

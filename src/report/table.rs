@@ -5,6 +5,7 @@
 //! noise is what the intervals of the differences below say. Nothing is marked where all read the
 //! same, nor in columns that are neither good nor bad in themselves.
 
+use super::number::human;
 use super::summary::{baseline, compare, compared, metric, replications, totals};
 use crate::experiment::metric::{Better, Metric};
 use crate::experiment::results::{ScenarioResults, StrategyResults};
@@ -23,7 +24,11 @@ pub fn render(results: &ScenarioResults, ansi: bool) -> String {
     if let Some(base) = baseline(results)
         && compared(results).next().is_some()
     {
-        text += &format!("\nDifference from {} {}:\n", base.name, INTERVAL_NOTE);
+        text += &format!(
+            "\nDifference from {} {}:\n",
+            fitted(&base.name),
+            INTERVAL_NOTE
+        );
         text += &aligned(
             &DIFFERENCE_HEADER.map(str::to_owned),
             difference_rows(results, base),
@@ -51,18 +56,18 @@ const COLUMNS: [Column; 9] = [
         let half = e.half_width().map(|half| format!(" ±{:.2}", half * 100.0));
         format!("{:.2}{}", e.mean * 100.0, half.unwrap_or_default())
     }),
-    column("P50 s", Metric::LatencyP50All, |e| short(e.mean)),
-    column("P99 s", Metric::LatencyP99All, |e| short(e.mean)),
-    column("TTFT99 s", Metric::FirstTokenP99All, |e| short(e.mean)),
-    column("goodput/s", Metric::Goodput, |e| short(e.mean)),
+    column("P50", Metric::LatencyP50All, |e| short(e.mean)),
+    column("P99", Metric::LatencyP99All, |e| short(e.mean)),
+    column("TTFT99", Metric::FirstTokenP99All, |e| short(e.mean)),
+    column("goodput", Metric::Goodput, |e| short(e.mean)),
     column("$/1k ok", Metric::CostPer1kSuccesses, |e| short(e.mean)),
     column("att/req", Metric::AttemptsPerRequest, |e| {
         format!("{:.2}", e.mean)
     }),
-    column("waste %", Metric::WastedCostShare, |e| {
+    column("waste%", Metric::WastedCostShare, |e| {
         format!("{:.2}", e.mean * 100.0)
     }),
-    column("opened", Metric::BreakerOpenings, |e| {
+    column("opens", Metric::BreakerOpenings, |e| {
         format!("{:.1}", e.mean)
     }),
 ];
@@ -198,23 +203,22 @@ fn footer(results: &ScenarioResults) -> String {
     let finished = replications(results);
     let requests = results.strategies.iter().map(|arm| totals(arm).requests);
     let per_replication = requests.max().unwrap_or(0) / (finished as u64).max(1);
+    let plural = if finished == 1 { "" } else { "s" };
     let intervals = if finished < 2 {
-        "one replication: no intervals"
+        "one replication, so no intervals"
     } else {
-        "± and [ ]: 95 % over replications"
+        "± and [ ] 95 % intervals over replications"
     };
-    let warmup = if about.warmup == Duration::ZERO {
-        String::new()
-    } else {
-        format!(" after {} of warm-up", about.warmup)
-    };
+    let mut what = format!("{finished} replication{plural} of {per_replication} requests");
+    what += &format!(" in {}", human(about.duration));
+    if about.warmup != Duration::ZERO {
+        what += &format!(", the first {} not measured", human(about.warmup));
+    }
     format!(
-        "{}: {finished} replication{} of {per_replication} requests in {}{warmup}, seed {}.\n* best \
-         of its column; {intervals}; P50, P99, TTFT99: over all requests.",
-        about.name,
-        if finished == 1 { "" } else { "s" },
-        about.duration,
-        about.seed,
+        "{}: {what}; seed {}.\n* best of its column; {intervals}.\n\
+         Latency of all requests in s, TTFT99 = P99 of the first token; goodput per s; \
+         breaker opens.",
+        about.name, about.seed,
     )
 }
 
@@ -259,15 +263,4 @@ fn embolden(text: &str) -> String {
     text.split_inclusive('\n')
         .map(|line| line.split(' ').map(bold).collect::<Vec<_>>().join(" "))
         .collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::report::fixture::Shape;
-
-    #[test]
-    fn look() {
-        println!("{}", render(&Shape::realistic().results(), false));
-    }
 }

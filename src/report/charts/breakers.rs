@@ -3,13 +3,14 @@
 
 use super::axis::Axis;
 use super::canvas::{Anchor, Canvas, Font};
-use super::frame::{Panel, TEXT, TOP, WIDTH, fault_height, fitted, page};
+use super::faults::fault_height;
+use super::frame::{Panel, TEXT, TOP, WIDTH, fitted, page};
 use super::palette::{GREY, GRID, Look, WHITE, looks};
 use crate::experiment::results::{BreakerSpan, ScenarioResults, StrategyResults};
 use crate::report::directory::File;
 use crate::time::Timestamp;
 
-const ROW: f64 = 13.0;
+const ROW: f64 = 14.0;
 const GROUP_GAP: f64 = 12.0;
 const MOST_ACCOUNTS: usize = 8;
 const LEFT: f64 = 300.0;
@@ -93,7 +94,8 @@ impl<'a> Group<'a> {
     ) {
         let small = Font::new(11.0).anchor(Anchor::End);
         let middle = |row: usize| top + ROW * (row as f64 + 0.5);
-        canvas.marker(look.marker, (24.0, middle(0)), 4.2, look.colour);
+        look.marker
+            .draw(canvas, (24.0, middle(0)), 4.2, look.colour);
         canvas.text(&fitted(&self.arm.name, 22), (35.0, middle(0)), TEXT.bold());
         for (row, &account) in self.accounts.iter().enumerate() {
             let described = results.description.accounts.get(account);

@@ -33,29 +33,6 @@ impl Colour {
     }
 }
 
-/// Shape of a point.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Marker {
-    /// Filled circle.
-    Circle,
-    /// Circle line.
-    Ring,
-    /// Filled square.
-    Square,
-    /// Filled triangle, point up.
-    Up,
-    /// Filled triangle, point down.
-    Down,
-    /// Filled square on its corner.
-    Diamond,
-    /// Upright cross.
-    Plus,
-    /// Oblique cross.
-    Cross,
-    /// Six-pointed star.
-    Star,
-}
-
 /// A point in pixels, from the upper left corner.
 pub type Point = (f64, f64);
 
@@ -217,68 +194,14 @@ impl Canvas<'_> {
         );
     }
 
-    /// A marker of a radius around a point.
-    pub fn marker(&mut self, marker: Marker, at: Point, radius: f64, colour: Colour) {
-        let (x, y) = at;
-        let r = radius;
-        let around = |points: &[Point]| -> Vec<Point> {
-            points
-                .iter()
-                .map(|(dx, dy)| (x + dx * r, y + dy * r))
-                .collect()
-        };
-        let diagonal = 0.8;
-        match marker {
-            Marker::Circle => {
-                let radius = (r * 0.9 * SCALE) as u32;
-                let colour = colour.with_alpha(1.0);
-                ignore(self.backend.draw_circle(scaled(at), radius, &colour, true));
-            }
-            Marker::Ring => {
-                for (share, colour) in [(1.0, colour), (0.5, WHITE)] {
-                    let radius = (r * share * SCALE) as u32;
-                    let colour = colour.with_alpha(1.0);
-                    ignore(self.backend.draw_circle(scaled(at), radius, &colour, true));
-                }
-            }
-            Marker::Square => {
-                let r = r * 0.8;
-                self.rectangle((x - r, y - r), (x + r, y + r), colour, 1.0);
-            }
-            Marker::Up => {
-                let corners = around(&[(-1.0, 0.8), (1.0, 0.8), (0.0, -1.0)]);
-                self.polygon(&corners, colour, 1.0);
-            }
-            Marker::Down => {
-                let corners = around(&[(-1.0, -0.8), (1.0, -0.8), (0.0, 1.0)]);
-                self.polygon(&corners, colour, 1.0);
-            }
-            Marker::Diamond => {
-                let corners = around(&[(-1.1, 0.0), (0.0, -1.1), (1.1, 0.0), (0.0, 1.1)]);
-                self.polygon(&corners, colour, 1.0);
-            }
-            Marker::Plus => self.strokes(
-                &around(&[(-1.0, 0.0), (1.0, 0.0), (0.0, -1.0), (0.0, 1.0)]),
-                r,
-                colour,
-            ),
-            Marker::Cross => {
-                let d = diagonal;
-                self.strokes(&around(&[(-d, -d), (d, d), (-d, d), (d, -d)]), r, colour);
-            }
-            Marker::Star => {
-                let up = around(&[(-1.0, 0.6), (1.0, 0.6), (0.0, -1.2)]);
-                let down = around(&[(-1.0, -0.6), (1.0, -0.6), (0.0, 1.2)]);
-                self.polygon(&up, colour, 1.0);
-                self.polygon(&down, colour, 1.0);
-            }
-        }
-    }
-
-    /// Lines between pairs of points, as thick as becomes a marker.
-    fn strokes(&mut self, ends: &[Point], radius: f64, colour: Colour) {
-        ends.chunks(2)
-            .for_each(|pair| self.line(pair, radius * 0.55, colour));
+    /// A filled circle.
+    pub fn disc(&mut self, centre: Point, radius: f64, colour: Colour) {
+        let radius = (radius * SCALE) as u32;
+        let colour = colour.with_alpha(1.0);
+        ignore(
+            self.backend
+                .draw_circle(scaled(centre), radius, &colour, true),
+        );
     }
 
     /// A text at a point.

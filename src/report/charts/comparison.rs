@@ -70,7 +70,7 @@ pub fn file(results: &ScenarioResults) -> File {
     page(results, "comparison", &title, bottom + 72.0, |canvas| {
         for (row, (arm, look)) in arms.iter().enumerate() {
             let y = middle(row);
-            canvas.marker(look.marker, (26.0, y), 4.2, look.colour);
+            look.marker.draw(canvas, (26.0, y), 4.2, look.colour);
             canvas.text(&fitted(&arm.name, 24), (38.0, y), TEXT);
         }
         if arms.is_empty() {
@@ -174,12 +174,8 @@ fn paint_row(
             }
         }
     }
-    canvas.marker(
-        look.marker,
-        (panel.at_x(difference.centre), y),
-        4.6,
-        look.colour,
-    );
+    look.marker
+        .draw(canvas, (panel.at_x(difference.centre), y), 4.6, look.colour);
 }
 
 /// An axis that holds zero and every interval.

@@ -2,12 +2,13 @@
 
 use super::axis::{Axis, extent};
 use super::canvas::Point;
-use super::frame::{LEGEND, Panel, TOP, fault_height, legend, legend_height, page};
+use super::faults::fault_height;
+use super::frame::{ALL_REQUESTS, LEGEND, Panel, TOP, legend, legend_height, note, page};
 use super::palette::looks;
 use crate::experiment::results::{ScenarioResults, StrategyResults, Window};
 use crate::report::csv::{FEWEST_FOR_P99, quantile_s};
 use crate::report::directory::File;
-use crate::report::number::share;
+use crate::report::number::{human, share};
 use crate::time::Duration;
 
 const PANEL: f64 = 205.0;
@@ -19,10 +20,13 @@ pub fn file(results: &ScenarioResults) -> File {
     let top = TOP + 8.0 + fault_height(results);
     let success = panel(results, top, success_axis(results));
     let p99 = panel(results, top + PANEL + GAP, p99_axis(results));
-    let height = (p99.to.1 + 56.0).max(top + 20.0 + legend_height(results));
+    let height = (p99.to.1 + 76.0).max(top + 20.0 + legend_height(results));
     let window = results.strategies.first().map(|arm| arm.timeline.window);
     let title = match window {
-        Some(window) => format!("Success rate and P99 latency over time, in windows of {window}"),
+        Some(window) => format!(
+            "Success rate and P99 latency over time, in windows of {}",
+            human(window)
+        ),
         None => "Success rate and P99 latency over time".to_owned(),
     };
     page(results, "timeline", &title, height, |canvas| {
@@ -38,6 +42,7 @@ pub fn file(results: &ScenarioResults) -> File {
             }
         }
         legend(canvas, results, &looks, success.from.1);
+        note(canvas, ALL_REQUESTS, p99.to.1 + 60.0);
     })
 }
 

@@ -1,13 +1,12 @@
-//! What all charts share: page with title and subtitle, panels with grid and axes, legend, and the
-//! background that shows scheduled faults and the warm-up.
+//! What all charts share: page with title and subtitle, panels with grid and axes, legend.
 
 use super::axis::Axis;
 use super::canvas::{Anchor, Canvas, Font, Point, draw};
-use super::palette::{FAULT, GREY, GRID, INK, Look, WARMUP};
-use crate::experiment::results::{FaultDescription, ScenarioResults};
+use super::palette::{GREY, GRID, INK, Look};
+use crate::experiment::results::ScenarioResults;
 use crate::report::directory::File;
+use crate::report::number::human;
 use crate::report::summary::replications;
-use crate::time::Timestamp;
 
 /// Width of a page.
 pub const WIDTH: f64 = 960.0;
@@ -46,7 +45,16 @@ fn subtitle(results: &ScenarioResults) -> String {
     if results.interrupted {
         text += &format!(" of {} (interrupted)", about.replications);
     }
-    text + &format!(" of {}", about.duration)
+    text + &format!(" of {}", human(about.duration))
+}
+
+/// What every latency over all requests means.
+pub const ALL_REQUESTS: &str = "A failed request counts at the time it took or the deadline, \
+                                whichever is longer.";
+
+/// A note below the panels.
+pub fn note(canvas: &mut Canvas, text: &str, y: f64) {
+    canvas.text(text, (20.0, y), Font::new(11.0).colour(GREY));
 }
 
 /// Room for data, with an axis each way.
@@ -137,7 +145,7 @@ impl Panel {
         const APART: f64 = 130.0;
         let [first, .., last] = points else {
             for &point in points {
-                canvas.marker(look.marker, point, 3.4, look.colour);
+                look.marker.draw(canvas, point, 3.4, look.colour);
             }
             return;
         };
@@ -147,9 +155,15 @@ impl Panel {
             next += APART;
         }
         while next <= last.0 {
-            if let Some(point) = points.iter().find(|point| point.0 >= next) {
-                canvas.marker(look.marker, *point, 3.8, look.colour);
-            }
+            let end = points.iter().position(|point| point.0 >= next).unwrap_or(0);
+            let ((x, y), (to_x, to_y)) = (points[end.saturating_sub(1)], points[end]);
+            let share = if to_x > x {
+                (next - x) / (to_x - x)
+            } else {
+                1.0
+            };
+            let point = (x + (to_x - x) * share, y + (to_y - y) * share);
+            look.marker.draw(canvas, point, 3.8, look.colour);
             next += APART;
         }
     }
@@ -160,7 +174,7 @@ impl Panel {
         for (at, &(x, y)) in values.iter().enumerate() {
             let point = self.at(x, y);
             let moved = points.last().is_none_or(|last| {
-                libm::fabs(point.0 - last.0) + libm::fabs(point.1 - last.1) > 0.7
+                libm::fabs(point.0 - last.0) + libm::fabs(point.1 - last.1) > 1.0
             });
             if moved || at + 1 == values.len() {
                 points.push(point);
@@ -168,90 +182,6 @@ impl Panel {
         }
         points
     }
-
-    /// Shades scheduled faults and the warm-up; time must run left to right.
-    pub fn shade(&self, canvas: &mut Canvas, results: &ScenarioResults) {
-        let about = &results.description;
-        let mut band = |start: Timestamp, end: Timestamp, colour| {
-            let (from, to) = self.span(start, end);
-            canvas.rectangle((from, self.from.1), (to, self.to.1), colour, 1.0);
-        };
-        band(Timestamp::ZERO, Timestamp::ZERO + about.warmup, WARMUP);
-        for fault in &about.faults {
-            band(fault.start, fault.end, FAULT);
-        }
-    }
-
-    fn span(&self, start: Timestamp, end: Timestamp) -> (f64, f64) {
-        let from = self.at_x(start.as_secs_f64());
-        let to = self.at_x(end.as_secs_f64());
-        (from, if end > start { to.max(from + 1.0) } else { to })
-    }
-
-    /// A strip above the panel that names the faults. Faults of one name share a row.
-    pub fn name_faults(&self, canvas: &mut Canvas, faults: &[FaultDescription]) {
-        for (row, name) in fault_rows(faults).iter().enumerate() {
-            let y = self.from.1 - 8.0 - FAULT_ROW * row as f64;
-            let mut end = self.from.0;
-            for fault in faults
-                .iter()
-                .filter(|fault| row_name(faults, fault) == *name)
-            {
-                let (from, to) = self.span(fault.start, fault.end);
-                canvas.rectangle((from, y - 4.0), (to, y + 4.0), FAULT.mix(INK, 0.25), 1.0);
-                end = end.max(to);
-            }
-            let font = Font::new(11.0).colour(GREY);
-            let start = faults
-                .iter()
-                .filter(|fault| row_name(faults, fault) == *name);
-            let start = start.map(|fault| self.span(fault.start, fault.end).0);
-            let start = start.fold(f64::INFINITY, f64::min);
-            if end + 6.0 + font.width(name) < WIDTH - 10.0 {
-                canvas.text(name, (end + 6.0, y), font);
-            } else {
-                canvas.text(name, (start - 6.0, y), font.anchor(Anchor::End));
-            }
-        }
-    }
-}
-
-const FAULT_ROW: f64 = 13.0;
-const MOST_FAULT_ROWS: usize = 4;
-const OTHER_FAULTS: &str = "other faults";
-
-/// Height that [`Panel::name_faults`] takes above a panel.
-#[must_use]
-pub fn fault_height(results: &ScenarioResults) -> f64 {
-    FAULT_ROW * fault_rows(&results.description.faults).len() as f64
-}
-
-fn fault_rows(faults: &[FaultDescription]) -> Vec<&str> {
-    let mut rows: Vec<&str> = Vec::new();
-    for fault in faults {
-        let name = row_name(faults, fault);
-        if !rows.contains(&name) {
-            rows.push(name);
-        }
-    }
-    rows
-}
-
-/// The name under which a fault is shown: its own, or that of the rest where there are many.
-fn row_name<'a>(faults: &'a [FaultDescription], fault: &FaultDescription) -> &'a str {
-    let mut names: Vec<&str> = Vec::new();
-    for fault in faults {
-        if !names.contains(&fault.name.as_str()) && names.len() <= MOST_FAULT_ROWS {
-            names.push(&fault.name);
-        }
-    }
-    let shown = if names.len() > MOST_FAULT_ROWS {
-        MOST_FAULT_ROWS - 1
-    } else {
-        names.len()
-    };
-    let own = names[..shown].iter().find(|name| **name == fault.name);
-    own.copied().unwrap_or(OTHER_FAULTS)
 }
 
 /// Names of the arms with their lines and markers, from a height on.
@@ -263,7 +193,8 @@ pub fn legend(canvas: &mut Canvas, results: &ScenarioResults, looks: &[Look], to
             None => canvas.line(&line, 1.8, look.colour),
             Some(dash) => canvas.dashed(&line, 1.8, look.colour, dash),
         }
-        canvas.marker(look.marker, (LEGEND + 13.0, y), 3.8, look.colour);
+        look.marker
+            .draw(canvas, (LEGEND + 13.0, y), 3.8, look.colour);
         canvas.text(&fitted(&arm.name, 24), (LEGEND + 34.0, y), TEXT);
     }
 }

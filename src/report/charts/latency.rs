@@ -6,11 +6,12 @@
 
 use super::axis::{Axis, extent};
 use super::canvas::{Anchor, Canvas, Font, Point};
-use super::frame::{LEGEND, Panel, TEXT, TOP, legend, legend_height, page};
+use super::frame::{ALL_REQUESTS, LEGEND, Panel, TEXT, TOP, legend, legend_height, note, page};
 use super::palette::{GREY, looks};
 use crate::experiment::results::ScenarioResults;
 use crate::histogram::Histogram;
 use crate::report::directory::File;
+use crate::report::number::human;
 use crate::time::Duration;
 
 const BOTTOM: f64 = 470.0;
@@ -71,7 +72,7 @@ fn chart(
     marks: impl FnOnce(&Panel, &mut Canvas),
 ) -> File {
     let looks = looks(results);
-    let height = (BOTTOM + 60.0).max(TOP + 30.0 + legend_height(results));
+    let height = (BOTTOM + 78.0).max(TOP + 30.0 + legend_height(results));
     page(results, name, title, height, |canvas| {
         panel.grid(canvas);
         marks(panel, canvas);
@@ -79,6 +80,7 @@ fn chart(
             panel.series(canvas, *look, nth, &values(&arm.latency.all));
         }
         legend(canvas, results, &looks, panel.from.1);
+        note(canvas, ALL_REQUESTS, BOTTOM + 60.0);
     })
 }
 
@@ -126,8 +128,12 @@ fn tail(histogram: &Histogram) -> Vec<Point> {
         if beyond < 10 {
             break;
         }
-        points.push((total as f64 / beyond as f64, value.as_secs_f64()));
+        let seconds = value.as_secs_f64();
+        points.push((total as f64 / beyond as f64, seconds));
         below += count;
+        if total - below < 10 {
+            points.push((total as f64 / 10.0, seconds));
+        }
     }
     points
 }
@@ -151,7 +157,7 @@ fn mark(canvas: &mut Canvas, results: &ScenarioResults, line: impl Fn(f64) -> Op
         } else {
             ((line[1].0 + 6.0, line[0].1 - 8.0), Anchor::Start)
         };
-        let text = format!("{name} {at}");
+        let text = format!("{name} {}", human(at));
         canvas.text(
             &text,
             place,

@@ -6,7 +6,8 @@
 //! white) and two neutrals and a violet added. Colour is never alone: each strategy has its own
 //! marker, and further arms of one strategy a shade and dashes.
 
-use super::canvas::{Colour, Marker};
+use super::canvas::Colour;
+use super::marker::Marker;
 use crate::experiment::results::{Description, ScenarioResults};
 use crate::record::Strategy;
 use crate::request::Provider;

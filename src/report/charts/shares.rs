@@ -2,7 +2,8 @@
 
 use super::axis::Axis;
 use super::canvas::{Anchor, Canvas, Font, Point};
-use super::frame::{LEGEND, Panel, TEXT, TOP, fault_height, fitted, page};
+use super::faults::fault_height;
+use super::frame::{LEGEND, Panel, TEXT, TOP, fitted, note, page};
 use super::palette::{GREY, INK, WHITE, lane_colours, looks};
 use crate::experiment::results::{ScenarioResults, StrategyResults};
 use crate::report::directory::File;
@@ -20,7 +21,7 @@ pub fn file(results: &ScenarioResults) -> File {
     let top = TOP + 20.0 + fault_height(results);
     let rows = results.strategies.len().div_ceil(COLUMNS).max(1);
     let named = results.description.lanes.len().min(MOST_LANES_NAMED + 1);
-    let grid_end = top + ROW * rows as f64 + 26.0;
+    let grid_end = top + ROW * rows as f64 + 34.0;
     let height = grid_end.max(top + 30.0 + 17.0 * named as f64);
     let title = "Share of attempts by account over time";
     page(results, "lane_share", title, height, |canvas| {
@@ -36,16 +37,23 @@ pub fn file(results: &ScenarioResults) -> File {
             edges(canvas, results, &panel);
             let name = (panel.from.0 + 14.0, panel.from.1 - 11.0);
             let mark = (panel.from.0 + 4.0, panel.from.1 - 11.0);
-            canvas.marker(looks[at].marker, mark, 4.2, looks[at].colour);
+            looks[at].marker.draw(canvas, mark, 4.2, looks[at].colour);
             canvas.text(&fitted(&arm.name, 24), name, TEXT.bold());
         }
         let middle = f64::midpoint(78.0, LEGEND - 30.0);
-        let below = (middle, top + ROW * rows as f64 - 4.0);
+        let below = (middle, top + ROW * rows as f64 - 8.0);
         let label = Axis::time(results.description.duration).label;
         canvas.text(&label, below, TEXT.anchor(Anchor::Middle));
         let left = (22.0, top + (ROW * rows as f64 - 40.0) / 2.0);
         canvas.text("share of attempts, %", left, TEXT.anchor(Anchor::Upwards));
         lane_legend(canvas, results, top);
+        if !results.description.faults.is_empty() {
+            note(
+                canvas,
+                "Dashed lines: start and end of a fault.",
+                height - 14.0,
+            );
+        }
     })
 }
 
@@ -71,7 +79,9 @@ fn panel(results: &ScenarioResults, at: usize, top: f64) -> Panel {
     let every = x.ticks.len().div_ceil(4).max(1);
     x.ticks = x.ticks.into_iter().step_by(every).collect();
     let mut y = Axis::linear("", 0.0, 100.0);
-    y.ticks.retain(|(value, _)| value % 50.0 == 0.0);
+    y.ticks = [0.0, 50.0, 100.0]
+        .map(|share| (share, share.to_string()))
+        .into();
     if column > 0 {
         y = y.with_texts(|_| String::new());
     }
@@ -101,7 +111,7 @@ fn areas(canvas: &mut Canvas, results: &ScenarioResults, arm: &StrategyResults, 
             points.push(place((*last, 0.0)));
             points.push(place((*first, 0.0)));
             canvas.polygon(&points, *colour, 1.0);
-            if lane + 1 < colours.len() {
+            if lane + 1 < colours.len() && colours.len() <= MOST_LANES_NAMED {
                 canvas.line(&upper, 0.5, WHITE);
             }
         }

@@ -6,7 +6,7 @@
 
 use super::axis::{Axis, extent};
 use super::canvas::{Anchor, Canvas, Font, Point};
-use super::frame::{LEGEND, Panel, TEXT, TOP, legend, legend_height, page};
+use super::frame::{ALL_REQUESTS, LEGEND, Panel, TEXT, TOP, legend, legend_height, note, page};
 use super::palette::{GREY, Look, looks};
 use crate::experiment::metric::Metric;
 use crate::experiment::results::ScenarioResults;
@@ -47,7 +47,7 @@ pub fn file(results: &ScenarioResults) -> File {
         ),
         y: axis("cost per 1,000 successes, $", spots.iter().map(|s| s.cost)),
     };
-    let height = (BOTTOM + 60.0).max(TOP + 100.0 + legend_height(results));
+    let height = (BOTTOM + 78.0).max(TOP + 100.0 + legend_height(results));
     let title = "Cost against P99 latency: lower left is better";
     page(results, "cost_latency", title, height, |canvas| {
         panel.grid(canvas);
@@ -62,6 +62,7 @@ pub fn file(results: &ScenarioResults) -> File {
             canvas.text(note, (middle, 250.0), font);
         }
         legend(canvas, results, &looks, panel.from.1);
+        note(canvas, ALL_REQUESTS, BOTTOM + 60.0);
         key(canvas, panel.from.1 + legend_height(results) + 24.0);
     })
 }
@@ -85,7 +86,9 @@ fn paint_spot(canvas: &mut Canvas, panel: &Panel, spot: &Spot) {
     if let Some(i) = spot.cost.interval {
         canvas.line(&[panel.at(p99, i.low), panel.at(p99, i.high)], 1.0, pale);
     }
-    canvas.marker(spot.look.marker, panel.at(p99, cost), 6.0, spot.look.colour);
+    spot.look
+        .marker
+        .draw(canvas, panel.at(p99, cost), 6.0, spot.look.colour);
 }
 
 /// Steps along the front: each corner is the best that two neighbours guarantee.

@@ -1,0 +1,93 @@
+//! Scheduled faults and the warm-up as the background of a panel, and a strip that names them.
+
+use super::canvas::{Anchor, Canvas, Font};
+use super::frame::{Panel, WIDTH};
+use super::palette::{FAULT, GREY, INK, WARMUP};
+use crate::experiment::results::{FaultDescription, ScenarioResults};
+use crate::time::Timestamp;
+
+impl Panel {
+    /// Shades scheduled faults and the warm-up; time must run left to right.
+    pub fn shade(&self, canvas: &mut Canvas, results: &ScenarioResults) {
+        let about = &results.description;
+        let mut band = |start: Timestamp, end: Timestamp, colour| {
+            let (from, to) = self.span(start, end);
+            canvas.rectangle((from, self.from.1), (to, self.to.1), colour, 1.0);
+        };
+        band(Timestamp::ZERO, Timestamp::ZERO + about.warmup, WARMUP);
+        for fault in &about.faults {
+            band(fault.start, fault.end, FAULT);
+        }
+    }
+
+    fn span(&self, start: Timestamp, end: Timestamp) -> (f64, f64) {
+        let from = self.at_x(start.as_secs_f64());
+        let to = self.at_x(end.as_secs_f64());
+        (from, if end > start { to.max(from + 1.0) } else { to })
+    }
+
+    /// A strip above the panel that names the faults. Faults of one name share a row.
+    pub fn name_faults(&self, canvas: &mut Canvas, faults: &[FaultDescription]) {
+        for (row, name) in fault_rows(faults).iter().enumerate() {
+            let y = self.from.1 - 11.0 - FAULT_ROW * row as f64;
+            let mut end = self.from.0;
+            for fault in faults
+                .iter()
+                .filter(|fault| row_name(faults, fault) == *name)
+            {
+                let (from, to) = self.span(fault.start, fault.end);
+                canvas.rectangle((from, y - 4.0), (to, y + 4.0), FAULT.mix(INK, 0.25), 1.0);
+                end = end.max(to);
+            }
+            let font = Font::new(11.0).colour(GREY);
+            let start = faults
+                .iter()
+                .filter(|fault| row_name(faults, fault) == *name);
+            let start = start.map(|fault| self.span(fault.start, fault.end).0);
+            let start = start.fold(f64::INFINITY, f64::min);
+            if end + 6.0 + font.width(name) < WIDTH - 10.0 {
+                canvas.text(name, (end + 6.0, y), font);
+            } else {
+                canvas.text(name, (start - 6.0, y), font.anchor(Anchor::End));
+            }
+        }
+    }
+}
+
+const FAULT_ROW: f64 = 13.0;
+const MOST_FAULT_ROWS: usize = 4;
+const OTHER_FAULTS: &str = "other faults";
+
+/// Height that [`Panel::name_faults`] takes above a panel.
+#[must_use]
+pub fn fault_height(results: &ScenarioResults) -> f64 {
+    FAULT_ROW * fault_rows(&results.description.faults).len() as f64
+}
+
+fn fault_rows(faults: &[FaultDescription]) -> Vec<&str> {
+    let mut rows: Vec<&str> = Vec::new();
+    for fault in faults {
+        let name = row_name(faults, fault);
+        if !rows.contains(&name) {
+            rows.push(name);
+        }
+    }
+    rows
+}
+
+/// The name under which a fault is shown: its own, or that of the rest where there are many.
+fn row_name<'a>(faults: &'a [FaultDescription], fault: &FaultDescription) -> &'a str {
+    let mut names: Vec<&str> = Vec::new();
+    for fault in faults {
+        if !names.contains(&fault.name.as_str()) && names.len() <= MOST_FAULT_ROWS {
+            names.push(&fault.name);
+        }
+    }
+    let shown = if names.len() > MOST_FAULT_ROWS {
+        MOST_FAULT_ROWS - 1
+    } else {
+        names.len()
+    };
+    let own = names[..shown].iter().find(|name| **name == fault.name);
+    own.copied().unwrap_or(OTHER_FAULTS)
+}
