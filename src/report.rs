@@ -136,7 +136,7 @@ fn interruption_note(results: &ScenarioResults) -> Option<File> {
 fn interruption(results: &ScenarioResults) -> Option<String> {
     results.interrupted.then(|| {
         format!(
-            "INTERRUPTED after {} of {} replications; these results rest on the finished ones alone.",
+            "INTERRUPTED after {} of {} replications; the results rest on those finished.",
             summary::replications(results),
             results.description.replications,
         )

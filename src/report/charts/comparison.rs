@@ -8,7 +8,7 @@ use super::palette::{GREY, INK, Look, looks};
 use crate::experiment::metric::{Better, Metric};
 use crate::experiment::results::{ScenarioResults, StrategyResults};
 use crate::report::directory::File;
-use crate::report::summary::{baseline, compare};
+use crate::report::summary::{baseline, compare, replications};
 use crate::stats::Interval;
 use crate::stats::ratio::Range;
 
@@ -60,11 +60,13 @@ pub fn file(results: &ScenarioResults) -> File {
         .map(|(_, arm)| arm)
         .collect();
     let bottom = TOP + 24.0 + ROW * arms.len().max(1) as f64;
+    let known = if replications(results) < 2 {
+        "one replication, so without intervals"
+    } else {
+        "with 95 % intervals"
+    };
     let title = match base {
-        Some(base) => format!(
-            "Difference from {}, with 95 % intervals",
-            fitted(&base.name, 40)
-        ),
+        Some(base) => format!("Difference from {}, {known}", fitted(&base.name, 40)),
         None => "Differences".to_owned(),
     };
     page(results, "comparison", &title, bottom + 72.0, |canvas| {
