@@ -101,3 +101,42 @@ impl<'a> Course<'a> {
         cells.get(at).copied().unwrap_or(0)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::fixture::Shape;
+
+    #[test]
+    fn a_window_cut_short_does_not_look_quiet() {
+        let mut results = Shape::small().results();
+        results.description.duration = Duration::from_secs(16);
+        let course = Course::of(&results, &results.strategies[0]);
+        let rates: Vec<f64> = (0..4).map(|at| course.per_second(at, 60)).collect();
+        // 6 replications; windows of 5 s, the last of 1 s.
+        assert_eq!(rates, [2.0, 2.0, 2.0, 10.0]);
+        // After the arrivals have ended, windows are whole again.
+        assert_eq!(course.per_second(4, 60).to_bits(), 2f64.to_bits());
+    }
+
+    #[test]
+    fn shares_of_lanes_add_up() {
+        let results = Shape::realistic().results();
+        for arm in &results.strategies {
+            let course = Course::of(&results, arm);
+            for at in 0..course.windows() {
+                let sum: f64 = (0..10).map(|lane| course.share(at, lane)).sum();
+                assert!((sum - 1.0).abs() < 1e-12);
+                assert!((0.0..=1.0).contains(&course.open_share(at)));
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_not_there_is_not_a_number() {
+        let results = Shape::small().results();
+        let course = Course::of(&results, &results.strategies[0]);
+        assert!(course.share(999, 0).is_nan());
+        assert!(course.lane_open_share(0, 999).is_nan());
+    }
+}
