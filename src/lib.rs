@@ -16,6 +16,7 @@
 //! - [`sim`] virtual time; [`stats`] pure functions on numbers
 //! - [`experiment`] from a scenario file to results; [`report`] from results to files and tables
 
+pub mod cli;
 pub mod distribution;
 pub mod exp;
 pub mod experiment;

@@ -1,2 +1,7 @@
-//! x
-fn main() {}
+//! The command `routelab`. All of it stands in [`routelab::cli`], where tests can reach it.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    routelab::cli::main()
+}

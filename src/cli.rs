@@ -1,0 +1,94 @@
+//! The command line: one file per subcommand.
+//!
+//! `routelab SCENARIO...` is the main job and needs no subcommand, so that `cargo run --
+//! scenarios/outage.toml` works as it stands. stdout is data (tables, JSON, paths), stderr is for
+//! people (progress, warnings, errors), so that every command can stand in a pipe. This is the one
+//! layer that may read the wall clock and the surroundings; nothing that it reads reaches a result.
+#![deny(clippy::print_stdout, clippy::print_stderr)]
+
+mod check;
+mod console;
+mod environment;
+mod exit;
+mod interrupt;
+mod list;
+mod load;
+mod progress;
+mod run;
+
+use clap::{Parser, Subcommand};
+use exit::Exit;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::process::ExitCode;
+
+/// Compares routing strategies of LLM gateways: runs the real routing code of every strategy of a
+/// scenario in virtual time, prints one table, and writes CSV files and charts.
+#[derive(Parser, Debug)]
+#[command(
+    name = "routelab",
+    version,
+    after_help = exit::HELP,
+    args_conflicts_with_subcommands = true,
+    subcommand_negates_reqs = true,
+    arg_required_else_help = true,
+    override_usage = "routelab [OPTIONS] SCENARIO...\n       routelab check SCENARIO...\n       \
+                      routelab list [DIR]"
+)]
+struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+    #[command(flatten)]
+    run: run::Args,
+}
+
+#[derive(Subcommand, Debug)]
+enum Command {
+    /// Reads scenarios and shows what is wrong with them, or what they would run
+    Check(check::Args),
+    /// Shows the scenarios in a folder, with the question that each asks
+    List(list::Args),
+}
+
+/// Runs the command line of this process. The exit codes are those that `--help` shows.
+#[must_use]
+pub fn main() -> ExitCode {
+    // Wrong usage exits here, with 2.
+    let cli = Cli::parse();
+    // A panic is a defect of routelab: its message is already on stderr, and a documented exit code
+    // is of more use to a script than 101.
+    let outcome = catch_unwind(AssertUnwindSafe(|| execute(&cli)));
+    match outcome.unwrap_or(Err(Exit::Failed)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(exit) => exit.into(),
+    }
+}
+
+fn execute(cli: &Cli) -> Result<(), Exit> {
+    match &cli.command {
+        None => run::execute(&cli.run),
+        Some(Command::Check(args)) => check::execute(args),
+        Some(Command::List(args)) => list::execute(args),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_definition_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn a_scenario_needs_no_subcommand_and_may_follow_options() {
+        let cli = Cli::try_parse_from(["routelab", "--seed", "7", "a.toml", "b.toml"]).unwrap();
+        assert!(cli.command.is_none());
+        assert_eq!(cli.run.scenarios.len(), 2);
+        let cli = Cli::try_parse_from(["routelab", "check", "a.toml"]).unwrap();
+        assert!(matches!(cli.command, Some(Command::Check(_))));
+        let cli = Cli::try_parse_from(["routelab", "./check"]).unwrap();
+        assert!(cli.command.is_none());
+    }
+}

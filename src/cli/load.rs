@@ -1,0 +1,176 @@
+//! Finding and reading scenarios: all that are named, before anything runs, so that a typo in the
+//! last one does not cost the hour that the first ones take.
+
+use super::console::{counted, say, stderr_has_colour};
+use super::exit::Exit;
+use super::list;
+use crate::experiment::scenario::{Diagnostics, Loaded, Overrides, Scenario, load};
+use clap::Args;
+use std::path::{Path, PathBuf};
+
+/// Options that change what a scenario says.
+#[derive(Args, Debug)]
+pub(super) struct OverrideArgs {
+    /// Sets a value of the scenario, such as `workload.rate=80rps`; repeatable
+    #[arg(long, value_name = "PATH=VALUE", value_parser = assignment)]
+    set: Vec<String>,
+    /// Root seed of all random numbers [default: the scenario's]
+    #[arg(long, value_name = "N")]
+    seed: Option<u64>,
+    /// Replications of each strategy [default: the scenario's]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    replications: Option<u32>,
+    /// Strategies to run, separated by commas [default: the scenario's]
+    #[arg(long, value_name = "A,B,...", value_delimiter = ',')]
+    strategies: Option<Vec<String>>,
+}
+
+impl OverrideArgs {
+    fn overrides(&self) -> Overrides {
+        Overrides {
+            set: self.set.clone(),
+            seed: self.seed,
+            replications: self.replications,
+            strategies: self.strategies.clone(),
+        }
+    }
+}
+
+/// Whether a text has the form `path=value`; what it means is for the scenario to judge.
+fn assignment(text: &str) -> Result<String, String> {
+    match text.split_once('=') {
+        Some((path, _)) if !path.trim().is_empty() => Ok(text.to_owned()),
+        _ => Err("expected PATH=VALUE, such as `workload.rate=80rps`".to_owned()),
+    }
+}
+
+/// Reads every scenario and shows all findings of all of them on stderr; `valid` is told of each
+/// sound one.
+///
+/// # Errors
+/// [`Exit::Invalid`] if one is missing or invalid; what `valid` returns.
+pub(super) fn each(
+    paths: &[PathBuf],
+    overrides: &OverrideArgs,
+    mut valid: impl FnMut(&Path, Scenario) -> Result<(), Exit>,
+) -> Result<(), Exit> {
+    let overrides = overrides.overrides();
+    let mut invalid = 0;
+    for path in paths {
+        if let Some(scenario) = one(path, &overrides) {
+            valid(path, scenario)?;
+        } else {
+            invalid += 1;
+        }
+    }
+    if invalid == 0 {
+        return Ok(());
+    }
+    if paths.len() > 1 {
+        let all = counted(paths.len() as u64, "scenario");
+        say(&format!("{invalid} of {all} cannot be run"));
+    }
+    Err(Exit::Invalid)
+}
+
+/// Reads one scenario; `None` if it cannot be run, after saying why.
+fn one(path: &Path, overrides: &Overrides) -> Option<Scenario> {
+    if !path.is_file() {
+        say(&missing(path));
+        return None;
+    }
+    match load(path, overrides) {
+        Ok(Loaded { scenario, warnings }) => {
+            show(&warnings);
+            Some(scenario)
+        }
+        Err(findings) => {
+            show(&findings);
+            None
+        }
+    }
+}
+
+fn show(findings: &Diagnostics) {
+    if !findings.is_empty() {
+        say(findings.render(stderr_has_colour()).trim_end());
+    }
+}
+
+/// What to say of a path that is no file.
+fn missing(path: &Path) -> String {
+    let shown = path.display();
+    if path.is_dir() {
+        return format!(
+            "error: {shown} is a folder, not a scenario\n  help: `routelab list {shown}` shows the \
+             scenarios in it"
+        );
+    }
+    let shipped = list::scenario_files(Path::new(list::DEFAULT_DIR)).unwrap_or_default();
+    let wanted = path.file_stem().unwrap_or_default().to_string_lossy();
+    let help = match nearest(&wanted, &shipped) {
+        Some(Near::Scenario(file)) => format!("did you mean `{}`?", file.display()),
+        Some(Near::Command(name)) => format!("did you mean `routelab {name}`?"),
+        None => "`routelab list` shows the scenarios that come with routelab".to_owned(),
+    };
+    format!("error: no such file: {shown}\n  help: {help}")
+}
+
+/// What somebody may have meant.
+#[derive(PartialEq, Debug)]
+enum Near<'a> {
+    /// This scenario.
+    Scenario(&'a Path),
+    /// This subcommand.
+    Command(&'static str),
+}
+
+/// The shipped scenario or subcommand that is spelt most like `wanted`.
+fn nearest<'a>(wanted: &str, shipped: &'a [PathBuf]) -> Option<Near<'a>> {
+    /// Of 1: lets one or two slips in a word pass, but not another word.
+    const ALIKE: f64 = 0.7;
+    let scenarios = shipped.iter().map(|file| {
+        let stem = file.file_stem().unwrap_or_default().to_string_lossy();
+        (likeness(wanted, &stem), Near::Scenario(file))
+    });
+    let commands = ["check", "list"].map(|name| (likeness(wanted, name), Near::Command(name)));
+    scenarios
+        .chain(commands)
+        .filter(|(alike, _)| *alike >= ALIKE)
+        .max_by(|(a, _), (b, _)| a.total_cmp(b))
+        .map(|(_, near)| near)
+}
+
+fn likeness(a: &str, b: &str) -> f64 {
+    strsim::normalized_damerau_levenshtein(&a.to_lowercase(), b)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn slips_find_what_was_meant() {
+        let shipped = ["scenarios/steady.toml", "scenarios/outage.toml"].map(PathBuf::from);
+        for (wanted, meant) in [
+            ("outage", Some(Near::Scenario(&shipped[1]))),
+            ("Outgae", Some(Near::Scenario(&shipped[1]))),
+            ("staedy", Some(Near::Scenario(&shipped[0]))),
+            ("chekc", Some(Near::Command("check"))),
+            ("lsit", Some(Near::Command("list"))),
+            ("blackhole", None),
+            ("", None),
+        ] {
+            assert_eq!(nearest(wanted, &shipped), meant, "{wanted}");
+        }
+    }
+
+    #[test]
+    fn an_assignment_has_a_path() {
+        assert!(assignment("a.b=c=d").is_ok());
+        assert!(assignment("a.b=").is_ok());
+        for bad in ["a.b", "=c", " =c", ""] {
+            assert!(assignment(bad).is_err(), "{bad}");
+        }
+    }
+}

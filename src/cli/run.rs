@@ -1,0 +1,170 @@
+//! The main job: run every strategy of the scenarios, print a table each, write the results.
+
+use super::console::{print, say, stdout_has_colour};
+use super::environment::Stopwatch;
+use super::exit::Exit;
+use super::interrupt;
+use super::load::{self, OverrideArgs};
+use super::progress::Progress;
+use crate::experiment::results::ScenarioResults;
+use crate::experiment::run::{RunError, RunOptions, run};
+use crate::experiment::scenario::Scenario;
+use crate::report;
+use serde_json::Value;
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
+
+/// Arguments of the main job.
+#[derive(clap::Args, Debug)]
+pub(super) struct Args {
+    /// Scenario files, run one after the other
+    #[arg(value_name = "SCENARIO", required = true)]
+    pub(super) scenarios: Vec<PathBuf>,
+    #[command(flatten)]
+    overrides: OverrideArgs,
+    /// Worker threads; no result depends on their number [default: one per processor]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    jobs: Option<u32>,
+    /// Folder for results; those of a scenario go to DIR/<scenario>/
+    #[arg(long, value_name = "DIR", default_value = "results")]
+    out: PathBuf,
+    /// Shows no progress
+    #[arg(long, short)]
+    quiet: bool,
+    /// Prints JSON instead of tables: a line per scenario, which holds the path of its results
+    #[arg(long)]
+    json: bool,
+}
+
+/// Runs the scenarios; nothing runs unless all are valid.
+///
+/// # Errors
+/// The exit code, after saying why on stderr.
+pub(super) fn execute(args: &Args) -> Result<(), Exit> {
+    let mut scenarios = Vec::new();
+    load::each(&args.scenarios, &args.overrides, |_, scenario| {
+        scenarios.push(scenario);
+        Ok(())
+    })?;
+    refuse_namesakes(&scenarios)?;
+    let stop = interrupt::catch();
+    for (done, scenario) in scenarios.iter().enumerate() {
+        let outcome = run_one(scenario, args, stop);
+        if let Err(exit) = outcome {
+            say_not_run(&scenarios[done + 1..]);
+            return Err(exit);
+        }
+    }
+    Ok(())
+}
+
+/// Two scenarios of one name would write to the same folder.
+fn refuse_namesakes(scenarios: &[Scenario]) -> Result<(), Exit> {
+    let mut names = BTreeSet::new();
+    for Scenario { name, .. } in scenarios {
+        if !names.insert(name) {
+            say(&format!(
+                "error: two scenarios are called {name}, and would overwrite each other's \
+                 results\n  help: run them apart, with another --out"
+            ));
+            return Err(Exit::Usage);
+        }
+    }
+    Ok(())
+}
+
+fn run_one(scenario: &Scenario, args: &Args, stop: &AtomicBool) -> Result<(), Exit> {
+    let stopwatch = Stopwatch::start();
+    let results = simulate(scenario, args, stop)?;
+    let folder = args.out.join(&scenario.name);
+    report::write(&results, &stopwatch.stop(), &folder).map_err(|error| {
+        say(&format!(
+            "error: cannot write {}: {error}",
+            folder.display()
+        ));
+        Exit::Failed
+    })?;
+    show(&results, &folder, args.json)?;
+    if results.interrupted || interrupt::pressed() {
+        say_kept(&results, &folder);
+        return Err(Exit::Interrupted);
+    }
+    Ok(())
+}
+
+fn simulate(scenario: &Scenario, args: &Args, stop: &AtomicBool) -> Result<ScenarioResults, Exit> {
+    let progress = Progress::new(&scenario.name, args.quiet);
+    let options = RunOptions {
+        jobs: args.jobs.map_or_else(processors, |jobs| jobs as usize),
+        stop,
+        progress: &|_, total| progress.step(total),
+    };
+    let outcome = run(scenario, &options);
+    drop(progress);
+    outcome.map_err(|error| {
+        let interrupted = matches!(error, RunError::InterruptedTooEarly);
+        let weight = if interrupted { "" } else { "error: " };
+        say(&format!("{weight}{}: {error}", scenario.name));
+        if interrupted {
+            Exit::Interrupted
+        } else {
+            Exit::Failed
+        }
+    })
+}
+
+fn processors() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
+
+/// Prints the results; the path of the files comes last, where `tail -1` finds it.
+fn show(results: &ScenarioResults, folder: &Path, as_json: bool) -> Result<(), Exit> {
+    if as_json {
+        return print(&json_line(report::json(results), folder));
+    }
+    let table = report::table::render(results, stdout_has_colour());
+    print(&format!("{}\n\n{}", table.trim_end(), folder.display()))
+}
+
+/// One line of JSON, with the path of the files in it.
+fn json_line(mut results: Value, folder: &Path) -> String {
+    if let Value::Object(members) = &mut results {
+        let folder = folder.display().to_string();
+        members.insert("results_dir".to_owned(), Value::String(folder));
+    }
+    results.to_string()
+}
+
+fn say_kept(results: &ScenarioResults, folder: &Path) {
+    let kept = results
+        .strategies
+        .first()
+        .map_or(0, |strategy| strategy.replications.len());
+    say(&format!(
+        "interrupted: {kept} of {} replications were finished and are kept in {}",
+        results.description.replications,
+        folder.display()
+    ));
+}
+
+fn say_not_run(scenarios: &[Scenario]) {
+    if !scenarios.is_empty() {
+        let names: Vec<_> = scenarios.iter().map(|s| s.name.as_str()).collect();
+        say(&format!("not run: {}", names.join(", ")));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn json_is_one_line_that_holds_the_path() {
+        let line = json_line(serde_json::json!({ "a": "b\nc" }), Path::new("results/x"));
+        assert_eq!(line.lines().count(), 1);
+        let read: Value = serde_json::from_str(&line).unwrap();
+        assert_eq!(read["a"], "b\nc");
+        assert_eq!(read["results_dir"], "results/x");
+    }
+}
