@@ -80,25 +80,25 @@ fn faults(scenario: &Scenario) -> String {
 }
 
 fn requests(workload: &WorkloadConfig, runs: u64) -> String {
-    match expected_requests(&workload.arrivals, workload.end) {
-        Some(expected) => format!(
-            "about {} a run, {} in all",
-            counted(expected, "request"),
-            grouped(expected.saturating_mul(runs))
-        ),
-        None => "requests as the trace has them".to_owned(),
-    }
+    let expected = expected_requests(&workload.arrivals, workload.end);
+    let exact = matches!(workload.arrivals, Arrivals::Trace(_));
+    format!(
+        "{}{} a run, {} in all",
+        if exact { "" } else { "about " },
+        counted(expected, "request"),
+        grouped(expected.saturating_mul(runs))
+    )
 }
 
-/// Mean number of arrivals before `end`; `None` for a trace.
-fn expected_requests(arrivals: &Arrivals, end: Timestamp) -> Option<u64> {
+/// Mean number of arrivals before `end`, to the nearest; for a trace, its rows.
+fn expected_requests(arrivals: &Arrivals, end: Timestamp) -> u64 {
     let whole = end.since(Timestamp::ZERO).as_secs_f64();
     let mean = match arrivals {
         Arrivals::Poisson { rate } | Arrivals::Constant { rate } => rate.as_per_second() * whole,
         Arrivals::Piecewise(segments) => area(segments, end),
-        Arrivals::Trace(_) => return None,
+        Arrivals::Trace(trace) => return trace.len() as u64,
     };
-    Some(mean.round() as u64)
+    mean.round() as u64
 }
 
 /// The area under a rate that follows straight lines.
@@ -142,12 +142,12 @@ mod tests {
             segment(30, 1.0, 1.0),
         ];
         let expected = expected_requests(&Arrivals::Piecewise(segments), at(60));
-        assert_eq!(expected, Some(40 + 160 + 30));
+        assert_eq!(expected, 40 + 160 + 30);
     }
 
     #[test]
     fn a_steady_rate_counts_as_rate_times_time() {
         let arrivals = Arrivals::Poisson { rate: rate(2.5) };
-        assert_eq!(expected_requests(&arrivals, at(100)), Some(250));
+        assert_eq!(expected_requests(&arrivals, at(100)), 250);
     }
 }

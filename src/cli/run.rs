@@ -37,7 +37,7 @@ pub(super) struct Args {
     json: bool,
 }
 
-/// Runs the scenarios; nothing runs unless all are valid.
+/// Runs the scenarios; nothing runs unless all are valid and their results can be written.
 ///
 /// # Errors
 /// The exit code, after saying why on stderr.
@@ -48,6 +48,9 @@ pub(super) fn execute(args: &Args) -> Result<(), Exit> {
         Ok(())
     })?;
     refuse_namesakes(&scenarios)?;
+    for scenario in &scenarios {
+        report::check(&folder(scenario, args)).map_err(cannot_write)?;
+    }
     let stop = interrupt::catch();
     for (done, scenario) in scenarios.iter().enumerate() {
         let outcome = run_one(scenario, args, stop);
@@ -77,20 +80,24 @@ fn refuse_namesakes(scenarios: &[Scenario]) -> Result<(), Exit> {
 fn run_one(scenario: &Scenario, args: &Args, stop: &AtomicBool) -> Result<(), Exit> {
     let stopwatch = Stopwatch::start();
     let results = simulate(scenario, args, stop)?;
-    let folder = args.out.join(&scenario.name);
-    report::write(&results, &stopwatch.stop(), &folder).map_err(|error| {
-        say(&format!(
-            "error: cannot write {}: {error}",
-            folder.display()
-        ));
-        Exit::Failed
-    })?;
+    let folder = folder(scenario, args);
+    report::write(&results, &stopwatch.stop(), &folder).map_err(cannot_write)?;
     show(&results, &folder, args.json)?;
     if results.interrupted || interrupt::pressed() {
         say_kept(&results, &folder);
         return Err(Exit::Interrupted);
     }
     Ok(())
+}
+
+/// Where the results of a scenario go.
+fn folder(scenario: &Scenario, args: &Args) -> PathBuf {
+    args.out.join(&scenario.name)
+}
+
+fn cannot_write(error: report::WriteError) -> Exit {
+    say(&format!("error: {error}"));
+    Exit::Failed
 }
 
 fn simulate(scenario: &Scenario, args: &Args, stop: &AtomicBool) -> Result<ScenarioResults, Exit> {

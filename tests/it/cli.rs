@@ -331,6 +331,18 @@ fn scenarios_of_one_name_do_not_overwrite_each_other() {
 }
 
 #[test]
+fn results_that_cannot_be_written_are_no_surprise_at_the_end() {
+    let folder = empty_folder();
+    let (outage, steady) = (shipped("outage"), shipped("steady"));
+    fs::create_dir(folder.path().join("results")).unwrap();
+    fs::write(folder.path().join("results/steady"), "mine").unwrap();
+    let refused = run(folder.path(), [outage.as_str(), &steady]).expect(1);
+    assert_eq!(refused.stdout, "");
+    assert!(refused.stderr.starts_with("error: "), "{}", refused.stderr);
+    assert_eq!(files(folder.path()).len(), 1);
+}
+
+#[test]
 fn any_number_of_workers_gives_the_same_bytes() {
     let (one, four) = (empty_folder(), empty_folder());
     let outage = shipped("outage");
