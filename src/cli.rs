@@ -27,6 +27,7 @@ use std::process::ExitCode;
 #[command(
     name = "routelab",
     version,
+    verbatim_doc_comment,
     after_help = exit::HELP,
     args_conflicts_with_subcommands = true,
     subcommand_negates_reqs = true,

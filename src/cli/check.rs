@@ -42,11 +42,11 @@ fn summary(path: &Path, scenario: &Scenario) -> String {
             arms.join(", ")
         ),
         format!(
-            "  {} each: {} of {}, the first {} not measured",
+            "  {} each: {} of {}{}",
             counted(u64::from(scenario.replications), "replication"),
             counted(runs, "run"),
             scenario.duration,
-            scenario.warmup
+            warmup(scenario.warmup)
         ),
         format!("  {}", requests(&scenario.workload, runs)),
         format!("  {}", faults(scenario)),
@@ -66,6 +66,13 @@ fn pool(scenario: &Scenario) -> String {
         counted(providers.len() as u64, "provider"),
         counted(scenario.models.len() as u64, "model")
     )
+}
+
+fn warmup(length: Duration) -> String {
+    if length == Duration::ZERO {
+        return String::new();
+    }
+    format!(", the first {length} not measured")
 }
 
 fn faults(scenario: &Scenario) -> String {

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 /// Options that change what a scenario says.
 #[derive(Args, Debug)]
 pub(super) struct OverrideArgs {
-    /// Sets a value of the scenario, such as `workload.rate=80rps`; repeatable
+    /// Sets a value, such as `workload.rate=80rps`; repeatable
     #[arg(long, value_name = "PATH=VALUE", value_parser = assignment)]
     set: Vec<String>,
     /// Root seed of all random numbers [default: the scenario's]

@@ -23,16 +23,16 @@ pub(super) struct Args {
     pub(super) scenarios: Vec<PathBuf>,
     #[command(flatten)]
     overrides: OverrideArgs,
-    /// Worker threads; no result depends on their number [default: one per processor]
+    /// Worker threads; no result depends on them [default: processors]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     jobs: Option<u32>,
-    /// Folder for results; those of a scenario go to DIR/<scenario>/
+    /// Results of a scenario go to DIR/<scenario>/
     #[arg(long, value_name = "DIR", default_value = "results")]
     out: PathBuf,
     /// Shows no progress
     #[arg(long, short)]
     quiet: bool,
-    /// Prints JSON instead of tables: a line per scenario, which holds the path of its results
+    /// Prints a line of JSON per scenario instead of a table
     #[arg(long)]
     json: bool,
 }

@@ -123,6 +123,12 @@ fn help_shows_every_command_option_and_exit_code() {
     ] {
         assert!(run.stdout.contains(word), "{word}\n{}", run.stdout);
     }
+    for line in run.stdout.lines() {
+        assert!(
+            line.chars().count() <= 100,
+            "too wide for a terminal: {line}"
+        );
+    }
 }
 
 #[test]

@@ -78,19 +78,26 @@ const PLATFORM_MATHS: [&str; 9] = [
 
 /// Calls of such functions. Tests are free to: their oracles are compared within a tolerance.
 pub(super) fn platform_maths(source: &Source) -> Vec<Finding> {
-    let code = numbered(&source.code).take_while(|(_, line)| !line.starts_with("#[cfg(test)]"));
-    code.flat_map(move |(number, line)| {
-        PLATFORM_MATHS
-            .iter()
-            .filter(move |name| {
-                line.contains(&format!(".{name}(")) || line.contains(&format!("f64::{name}"))
-            })
-            .map(move |name| {
-                let advice = "use the `libm` crate, so that every platform computes the same";
-                source.on(number, format!("f64::{name}: {advice}"))
-            })
-    })
-    .collect()
+    let lines = numbered(&source.code).take(lines_before_tests(&source.code));
+    lines
+        .flat_map(|(number, line)| {
+            PLATFORM_MATHS
+                .iter()
+                .filter(move |name| {
+                    line.contains(&format!(".{name}(")) || has_word(line, &format!("f64::{name}("))
+                })
+                .map(move |name| {
+                    let advice = "use the `libm` crate, so that every platform computes the same";
+                    source.on(number, format!("f64::{name}: {advice}"))
+                })
+        })
+        .collect()
+}
+
+/// How many lines stand before the module of unit tests.
+fn lines_before_tests(code: &str) -> usize {
+    let tests = code.find("#[cfg(test)]\nmod tests {");
+    code[..tests.unwrap_or(code.len())].split('\n').count()
 }
 
 fn numbered(text: &str) -> impl Iterator<Item = (usize, &str)> {
@@ -141,7 +148,9 @@ mod tests {
 
     #[test]
     fn platform_maths_is_found_outside_tests() {
-        let text = "a.exp();\nf64::ln(a);\nlibm::exp(a);\na.explain();\n#[cfg(test)]\na.exp();\n";
-        assert_eq!(lines_found("src/a.rs", text, platform_maths), [1, 2]);
+        let text = "a.exp();\nf64::ln(a);\nlibm::exp(a);\na.explain();\n\
+                    #[cfg(test)]\nmod x;\na.powf(2.0);\n\
+                    #[cfg(test)]\nmod tests {\na.exp();\n}\n";
+        assert_eq!(lines_found("src/a.rs", text, platform_maths), [1, 2, 7]);
     }
 }
