@@ -1,4 +1,33 @@
 //! A scenario: what to run, valid by construction.
+//!
+//! The file format is described in `docs/scenario-format.md`. Reading goes through one door,
+//! [`parse`]: text, then a tree of values that know where they were written, then the types below.
+//! The sections are read by hand instead of by serde's derive, because that stops at the first
+//! error and the author of a scenario wants all of them.
+
+mod accounts;
+mod checks;
+mod decode;
+mod diagnostics;
+mod distribution;
+mod document;
+mod emit;
+mod faults;
+mod models;
+mod output;
+mod overrides;
+mod read;
+mod regions;
+mod routing;
+mod section;
+mod service;
+mod strategies;
+mod trace_file;
+mod workload;
+
+pub use diagnostics::Diagnostics;
+pub use overrides::Overrides;
+pub use read::{load, parse};
 
 use crate::experiment::results::{AccountDescription, FaultDescription};
 use crate::routing::account::Account;
@@ -55,6 +84,15 @@ pub struct Scenario {
     pub output: OutputOptions,
     /// Input files read: path as given, SHA-256 in hexadecimal.
     pub inputs: Vec<(String, String)>,
+}
+
+/// A valid scenario, and what is doubtful about it.
+#[derive(Clone, Debug)]
+pub struct Loaded {
+    /// What to run.
+    pub scenario: Scenario,
+    /// What the author should know.
+    pub warnings: Diagnostics,
 }
 
 /// One strategy with its settings.

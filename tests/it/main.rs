@@ -1,6 +1,8 @@
 //! All integration tests, a module per topic: one binary links faster than ten.
 
 mod cli;
+mod scenario_errors;
+mod scenario_files;
 mod tidy;
 mod trace;
 mod upstream;

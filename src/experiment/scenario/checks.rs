@@ -1,0 +1,103 @@
+//! What can only be judged once the sections are known: does it fit together, is it worth running?
+
+use super::accounts::Pool;
+use super::diagnostics::{Finding, Findings, Span};
+use super::models::Models;
+use super::workload::{Workload, expected_requests};
+use crate::request::ModelIndex;
+use crate::time::Duration;
+
+/// Requests that a 99th percentile needs: a hundred beyond it.
+const ENOUGH_FOR_P99: f64 = 10_000.0;
+
+/// Simulated requests in all that take minutes.
+const MANY: f64 = 1e9;
+
+/// Simulated requests in all that take days.
+const TOO_MANY: f64 = 1e12;
+
+/// How much there is to simulate.
+pub(super) struct Size {
+    /// When arrivals stop.
+    pub(super) duration: Duration,
+    /// Part of it that is not measured.
+    pub(super) warmup: Duration,
+    /// Replications.
+    pub(super) replications: u32,
+    /// Strategies.
+    pub(super) arms: usize,
+    /// Where the arrivals stand.
+    pub(super) at: Span,
+}
+
+/// Checks the number of requests.
+pub(super) fn size(workload: &Workload, size: &Size, findings: &Findings) {
+    let Some(arrivals) = &workload.arrivals else {
+        return;
+    };
+    let until = |end| expected_requests(arrivals, end);
+    let traced = || workload.trace.as_ref().map(|file| file.requests() as f64);
+    let Some(requests) = until(size.duration).or_else(traced) else {
+        return;
+    };
+    let all = requests * f64::from(size.replications) * size.arms as f64;
+    if all > MANY {
+        let title = "this is a very large simulation";
+        let finding = if all > TOO_MANY {
+            Finding::error(title)
+        } else {
+            Finding::warning(title)
+        };
+        let label = format!("about {all:.1e} requests over all strategies and replications");
+        let help = "lower the rate or `duration`, or run fewer `replications` or `strategies`";
+        findings.push(finding.at(size.at, label).help(help));
+    }
+    let measured = requests - until(size.warmup).unwrap_or(0.0);
+    if measured < ENOUGH_FOR_P99 {
+        let finding = Finding::warning("too few requests for a reliable P99");
+        let label = format!("about {measured:.0} measured requests in a replication");
+        let help = format!("a P99 needs {ENOUGH_FOR_P99} of them: raise the rate or `duration`");
+        findings.push(finding.at(size.at, label).help(help));
+    }
+}
+
+/// Checks that somebody serves what each class asks for.
+pub(super) fn served(
+    workload: &Workload,
+    spans: &[Span],
+    models: &Models,
+    pool: &Pool,
+    findings: &Findings,
+) {
+    let classes = workload.classes.as_deref().unwrap_or_default();
+    for (class, &span) in classes.iter().zip(spans) {
+        let model = &models.names[class.model.at()];
+        let Some(window) = largest_window(pool, class.model) else {
+            findings.push(
+                Finding::error(format!("no account serves the model `{model}`"))
+                    .at(span, format!("class `{}` asks for it", class.name))
+                    .help("add it to the `models` of an account or of a template"),
+            );
+            continue;
+        };
+        let mut output = class.output_tokens.mean();
+        if let Some(limit) = class.max_output_tokens {
+            output = output.min(f64::from(limit));
+        }
+        let tokens = class.input_tokens.mean() + output;
+        if tokens > f64::from(window) {
+            let title = format!("requests of class `{}` do not fit any account", class.name);
+            findings.push(
+                Finding::warning(title)
+                    .at(span, format!("{tokens:.0} tokens in the mean"))
+                    .help(format!("the largest context window for `{model}` is {window}")),
+            );
+        }
+    }
+}
+
+fn largest_window(pool: &Pool, model: ModelIndex) -> Option<u32> {
+    let served = pool.accounts.iter().flat_map(|account| &account.models);
+    let windows = served.filter(|served| served.model == model);
+    windows.map(|served| served.context_window).max()
+}

@@ -1,0 +1,146 @@
+//! Distributions: `"250ms"` for a constant, `{ kind = "lognormal", median = "400ms", sigma = 0.2 }`
+//! for the others.
+
+use super::decode::{self, Decoded};
+use super::diagnostics::{Finding, Findings, Span};
+use super::document::{Node, Value};
+use super::section::Section;
+use crate::distribution::{Distribution, InvalidDistribution};
+
+/// What the numbers of a distribution measure, and so how they are written.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Measure {
+    /// Seconds: strings with a unit.
+    Time,
+    /// Tokens: plain numbers.
+    Tokens,
+}
+
+const KINDS: [&str; 6] = [
+    "constant",
+    "exponential",
+    "lognormal",
+    "gamma",
+    "uniform",
+    "mixture",
+];
+
+impl Measure {
+    fn quantity(self, node: &Node) -> Decoded<f64> {
+        match self {
+            Self::Time => decode::duration(node).map(|length| length.as_secs_f64()),
+            Self::Tokens => decode::number(0.0..=1e9)(node),
+        }
+    }
+
+    fn example(self) -> &'static str {
+        match self {
+            Self::Time => "\"250ms\"",
+            Self::Tokens => "500",
+        }
+    }
+}
+
+/// Reads the distribution under `key`. `None` if it is bad, which is reported.
+pub(super) fn read(
+    key: &str,
+    node: &Node,
+    measure: Measure,
+    findings: &Findings,
+) -> Option<Distribution> {
+    if !matches!(node.value, Value::Table(_)) {
+        let made = measure.quantity(node).map(Distribution::constant);
+        return match made {
+            Ok(made) => valid(made, node.span, findings),
+            Err(problem) => {
+                findings.push(problem.finding(key, node));
+                None
+            }
+        };
+    }
+    let section = Section::of(node, format!("`{key}`"), findings)?;
+    read_kind(section, measure, findings)
+}
+
+fn read_kind(mut section: Section, measure: Measure, findings: &Findings) -> Option<Distribution> {
+    let span = section.heading();
+    let kind = decode::word("kind of distribution", &KINDS, |kind| kind);
+    let Some(kind) = section.required("kind", "\"lognormal\"", kind) else {
+        return None;
+    };
+    let made = match kind {
+        "constant" => need(&mut section, "value", measure).map(Distribution::constant),
+        "exponential" => need(&mut section, "mean", measure).map(Distribution::exponential),
+        "lognormal" => lognormal(&mut section, measure),
+        "gamma" => {
+            let mean = need(&mut section, "mean", measure);
+            let cv = section.required("cv", "1.5", decode::number(0.001..=1000.0));
+            mean.zip(cv).map(|(mean, cv)| Distribution::gamma(mean, cv))
+        }
+        "uniform" => {
+            let low = need(&mut section, "low", measure);
+            let high = need(&mut section, "high", measure);
+            low.zip(high)
+                .map(|(low, high)| Distribution::uniform(low, high))
+        }
+        _ => mixture(&mut section, measure, findings),
+    };
+    section.finish();
+    valid(made?, span, findings)
+}
+
+fn need(section: &mut Section, key: &'static str, measure: Measure) -> Option<f64> {
+    section.required(key, measure.example(), |node| measure.quantity(node))
+}
+
+/// By median and sigma, or by mean and coefficient of variation.
+fn lognormal(
+    section: &mut Section,
+    measure: Measure,
+) -> Option<Result<Distribution, InvalidDistribution>> {
+    if section.has("mean") || section.has("cv") {
+        let why = "a lognormal has either median and sigma, or mean and cv";
+        section.refuse("median", why);
+        section.refuse("sigma", why);
+        let mean = need(section, "mean", measure);
+        let cv = section.required("cv", "0.8", decode::number(0.0..=1e6));
+        let (mean, cv) = mean.zip(cv)?;
+        return Some(Distribution::lognormal_from_mean(mean, cv));
+    }
+    let median = need(section, "median", measure);
+    let sigma = section.required("sigma", "0.2", decode::number(0.0..=10.0));
+    section.node("mean");
+    section.node("cv");
+    let (median, sigma) = median.zip(sigma)?;
+    Some(Distribution::lognormal(median, sigma))
+}
+
+fn mixture(
+    section: &mut Section,
+    measure: Measure,
+    findings: &Findings,
+) -> Option<Result<Distribution, InvalidDistribution>> {
+    let example = "[{ weight = 99, kind = ... }, { weight = 1, kind = ... }]";
+    section.required_node("parts", example)?;
+    let parts = section.list("parts")?;
+    let parts: Vec<_> = parts
+        .iter()
+        .map(|part| {
+            let mut outer = Section::of(part, "a part of a mixture", findings)?;
+            let weight = outer.required("weight", "1", decode::weight);
+            let inner = read_kind(outer, measure, findings);
+            weight.zip(inner)
+        })
+        .collect();
+    let parts: Option<Vec<_>> = parts.into_iter().collect();
+    Some(Distribution::mixture(parts?))
+}
+
+fn valid(
+    made: Result<Distribution, InvalidDistribution>,
+    span: Span,
+    findings: &Findings,
+) -> Option<Distribution> {
+    made.map_err(|why| findings.push(Finding::error("invalid distribution").at(span, why.0)))
+        .ok()
+}

@@ -1,0 +1,239 @@
+//! A strict reader of one table: every key is asked for by name, and what nobody asked for is
+//! reported.
+//!
+//! The reading functions return `None` for what was bad *and* reported, so that a caller first
+//! reads all keys and only then unwraps them: all findings at once, and none that merely follows
+//! from another.
+
+use super::decode::{self, Decoded};
+use super::diagnostics::{Finding, Findings, Span};
+use super::document::{Node, Table};
+
+/// One table while it is read.
+pub(super) struct Section<'a> {
+    table: &'a Table,
+    heading: Span,
+    place: String,
+    findings: &'a Findings,
+    known: Vec<&'static str>,
+}
+
+/// What a key came to.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Field<T> {
+    /// It is not there.
+    Absent,
+    /// It is there, but wrong, and reported.
+    Bad,
+    /// Its value.
+    Good(T),
+}
+
+impl<T> Field<T> {
+    /// The value, or a default if absent; `None` if bad.
+    pub(super) fn or(self, default: T) -> Option<T> {
+        match self {
+            Self::Absent => Some(default),
+            Self::Bad => None,
+            Self::Good(value) => Some(value),
+        }
+    }
+
+    /// `Some(None)` if absent, `None` if bad.
+    pub(super) fn optional(self) -> Option<Option<T>> {
+        match self {
+            Self::Absent => Some(None),
+            Self::Bad => None,
+            Self::Good(value) => Some(Some(value)),
+        }
+    }
+
+    /// This one, or `fallback` if absent.
+    pub(super) fn overlay(self, fallback: Self) -> Self {
+        match self {
+            Self::Absent => fallback,
+            present => present,
+        }
+    }
+
+    /// From a value that was looked for and reported if bad.
+    pub(super) fn of(found: Option<Option<T>>) -> Self {
+        match found {
+            None => Self::Absent,
+            Some(None) => Self::Bad,
+            Some(Some(value)) => Self::Good(value),
+        }
+    }
+}
+
+impl<'a> Section<'a> {
+    /// A reader of `table`, called `place` in messages; what is missing is reported at `heading`.
+    pub(super) fn new(
+        table: &'a Table,
+        heading: Span,
+        place: impl Into<String>,
+        findings: &'a Findings,
+    ) -> Self {
+        Self {
+            table,
+            heading,
+            place: place.into(),
+            findings,
+            known: Vec::new(),
+        }
+    }
+
+    /// A reader of a value that must be a table; `None` if it is not, which is reported.
+    pub(super) fn of(
+        node: &'a Node,
+        place: impl Into<String>,
+        findings: &'a Findings,
+    ) -> Option<Self> {
+        let place = place.into();
+        let Some(table) = node.table() else {
+            findings.push(decode::wrong_type(node, "a table").finding(&place, node));
+            return None;
+        };
+        Some(Self::new(table, node.span, place, findings))
+    }
+
+    /// The value of a key.
+    pub(super) fn node(&mut self, key: &'static str) -> Option<&'a Node> {
+        self.known.push(key);
+        self.table.get(key)
+    }
+
+    /// Whether a key is there, without reading it.
+    pub(super) fn has(&self, key: &str) -> bool {
+        self.table.get(key).is_some()
+    }
+
+    /// Where the section begins.
+    pub(super) fn heading(&self) -> Span {
+        self.heading
+    }
+
+    /// Where the value of a key stands, else where the section begins.
+    pub(super) fn span(&self, key: &str) -> Span {
+        self.table.get(key).map_or(self.heading, |node| node.span)
+    }
+
+    /// The value of a key, as it is found.
+    pub(super) fn field<T>(
+        &mut self,
+        key: &'static str,
+        decode: impl FnOnce(&Node) -> Decoded<T>,
+    ) -> Field<T> {
+        let Some(node) = self.node(key) else {
+            return Field::Absent;
+        };
+        match decode(node) {
+            Ok(value) => Field::Good(value),
+            Err(problem) => {
+                self.findings.push(problem.finding(key, node));
+                Field::Bad
+            }
+        }
+    }
+
+    /// A key that may be left out. `None` if bad.
+    pub(super) fn or<T>(
+        &mut self,
+        key: &'static str,
+        default: T,
+        decode: impl FnOnce(&Node) -> Decoded<T>,
+    ) -> Option<T> {
+        self.field(key, decode).or(default)
+    }
+
+    /// A key that may be left out and has no default. `None` if bad.
+    pub(super) fn optional<T>(
+        &mut self,
+        key: &'static str,
+        decode: impl FnOnce(&Node) -> Decoded<T>,
+    ) -> Option<Option<T>> {
+        self.field(key, decode).optional()
+    }
+
+    /// A key that must be there. `None` if it is not, or bad.
+    pub(super) fn required<T>(
+        &mut self,
+        key: &'static str,
+        example: &str,
+        decode: impl FnOnce(&Node) -> Decoded<T>,
+    ) -> Option<T> {
+        match self.field(key, decode) {
+            Field::Absent => {
+                self.missing(key, example);
+                None
+            }
+            Field::Bad => None,
+            Field::Good(value) => Some(value),
+        }
+    }
+
+    /// The value of a key that must be there.
+    pub(super) fn required_node(&mut self, key: &'static str, example: &str) -> Option<&'a Node> {
+        let node = self.node(key);
+        if node.is_none() {
+            self.missing(key, example);
+        }
+        node
+    }
+
+    /// The elements of a key that holds an array; empty if it is absent, `None` if it is no array.
+    pub(super) fn list(&mut self, key: &'static str) -> Option<&'a [Node]> {
+        let Some(node) = self.node(key) else {
+            return Some(&[]);
+        };
+        let super::document::Value::Array(items) = &node.value else {
+            let problem = decode::wrong_type(node, "an array");
+            self.findings.push(problem.finding(key, node));
+            return None;
+        };
+        Some(items)
+    }
+
+    /// Reports that a key is missing.
+    pub(super) fn missing(&self, key: &str, example: &str) {
+        let help = if example.contains('\n') || example.starts_with('[') {
+            format!("add {example}")
+        } else {
+            format!("add `{key} = {example}`")
+        };
+        self.findings.push(
+            Finding::error(format!("missing `{key}` in {}", self.place))
+                .at(self.heading, format!("needs `{key}`"))
+                .help(help)
+                .needs_the_rest(),
+        );
+    }
+
+    /// A key that exists, but has no meaning here.
+    pub(super) fn refuse(&mut self, key: &'static str, why: &str) {
+        self.known.push(key);
+        if let Some(entry) = self.table.entries.iter().find(|entry| entry.key == key) {
+            self.findings.push(
+                Finding::error(format!("`{key}` has no meaning here"))
+                    .at(entry.span, why)
+                    .help("remove it"),
+            );
+        }
+    }
+
+    /// Reports the keys that were not asked for.
+    pub(super) fn finish(self) {
+        let known = || self.known.iter().copied();
+        for entry in &self.table.entries {
+            if known().all(|key| key != entry.key) {
+                let (label, _) = decode::suggest("key", &entry.key, known());
+                let key = decode::shortened(&entry.key);
+                self.findings.push(
+                    Finding::error(format!("unknown key `{key}` in {}", self.place))
+                        .at(entry.span, label)
+                        .help(format!("allowed: {}", known().collect::<Vec<_>>().join(", "))),
+                );
+            }
+        }
+    }
+}

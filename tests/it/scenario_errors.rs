@@ -1,0 +1,318 @@
+//! Scenario files that are wrong: each with the whole message that its author sees.
+
+use proptest::prelude::*;
+use routelab::experiment::scenario::{self, Overrides};
+use std::path::Path;
+
+/// A small scenario without findings; the broken ones below differ from it in one place or few.
+const GOOD: &str = r#"question = "Which strategy is best?"
+expectation = "None."
+duration = "10min"
+strategies = ["round_robin", "least_connections", "smart"]
+
+[models.claude-sonnet]
+prices = { input = "$3/Mtok", output = "$15/Mtok" }
+service = { first_token = "400ms", per_output_token = "20ms" }
+
+[regions]
+names = ["us-east", "eu-west"]
+round_trips = [["2ms", "80ms"], ["80ms", "2ms"]]
+
+[templates.claude]
+provider = "anthropic"
+models = ["claude-sonnet"]
+
+[[accounts]]
+id = "claude-{n}"
+template = "claude"
+region = "us-east"
+count = 3
+
+[workload]
+arrivals = "poisson"
+rate = "40rps"
+
+[[workload.classes]]
+name = "chat"
+model = "claude-sonnet"
+input_tokens = { kind = "lognormal", median = 1000, sigma = 0.8 }
+output_tokens = 200
+"#;
+
+/// The good scenario with one text replaced.
+fn with(from: &str, to: &str) -> String {
+    assert!(GOOD.contains(from), "{from}");
+    GOOD.replacen(from, to, 1)
+}
+
+/// The good scenario with a text at its end.
+fn plus(text: &str) -> String {
+    format!("{GOOD}\n{text}")
+}
+
+/// The message for a scenario that must be refused.
+fn refused(text: &str, overrides: &Overrides) -> String {
+    match scenario::parse("broken.toml", text, Path::new("scenarios"), overrides) {
+        Ok(loaded) => panic!("accepted, with {}", loaded.warnings),
+        Err(found) => {
+            assert!(!found.is_empty());
+            found.render(false)
+        }
+    }
+}
+
+fn set(arguments: &[&str]) -> Overrides {
+    Overrides {
+        set: arguments.iter().map(|&argument| argument.to_owned()).collect(),
+        ..Overrides::default()
+    }
+}
+
+#[test]
+fn the_good_one_is_good() {
+    let none = Overrides::default();
+    let loaded = scenario::parse("good.toml", GOOD, Path::new(""), &none);
+    let loaded = loaded.unwrap_or_else(|found| panic!("{found}"));
+    assert!(loaded.warnings.is_empty(), "{}", loaded.warnings);
+}
+
+/// A test per broken scenario: name, its text, and arguments of `--set`.
+macro_rules! broken {
+    ($($name:ident: $text:expr $(, $set:literal)*;)+) => {
+        $(#[test]
+        fn $name() {
+            insta::assert_snapshot!(refused(&$text, &set(&[$($set),*])));
+        })+
+    };
+}
+
+broken! {
+    three_typos: GOOD
+        .replace("expectation", "expectatoin")
+        .replace("template = \"claude\"", "template = \"cluade\"")
+        .replace("least_connections", "least_conections");
+    empty_file: "# nothing but a comment\n";
+    missing_keys: "seed = 1\n";
+    missing_quotes: with("\"40rps\"", "40rps");
+    unclosed_string: with("\"10min\"", "\"10min");
+    unclosed_table: with("[workload]", "[workload");
+    duplicate_key: with("count = 3", "count = 3\ncount = 4");
+    syntax_error_and_typo: GOOD.replace("\"40rps\"", "40rps").replace("region =", "regoin =");
+    deep_nesting: format!("a = {}", "[".repeat(10_000));
+    duration_without_unit: with("\"10min\"", "600");
+    duration_with_unknown_unit: with("\"10min\"", "\"10 minutes\"");
+    rate_zero: with("\"40rps\"", "\"0rps\"");
+    rate_absurd: with("\"40rps\"", "\"5000000rps\"");
+    price_without_dollar: with("\"$3/Mtok\"", "\"3/Mtok\"");
+    wrong_types: GOOD.replace("count = 3", "count = \"three\"").replace("200\n", "[200]\n");
+    numbers_out_of_range: format!(
+        "seed = -1\nreplications = 0\npolicy_seed = 1.5\n{}",
+        plus("weight = -2\nstreaming_share = 1.5\ncached_input_share = -0.1")
+    );
+    warmup_eats_everything: format!("warmup = \"10min\"\n{GOOD}");
+    unknown_names: GOOD
+        .replace("region = \"us-east\"", "region = \"us-eats\"")
+        .replace("model = \"claude-sonnet\"", "model = \"claude-sonet\"")
+        .replace("\"anthropic\"", "\"antropic\"");
+    unknown_model_of_template: with("models = [\"claude-sonnet\"]", "models = [\"gemini\"]");
+    unknown_baseline: format!("baseline = \"random\"\n{GOOD}");
+    strategies_twice: with("\"least_connections\"", "\"round_robin\"");
+    arm_overrides: with(
+        "\"smart\"",
+        "{ name = \"a/b\", strategy = \"smart\", breaker = { open_tiem = \"5s\" }, max_attempts = 0 }"
+    );
+    smart_to_smart: plus("[routing.smart]\nhigh = \"smart\"\nlow = \"round-robin\"");
+    breaker_settings: plus("[routing]\nbreaker = { half_open_max_in_flight = 0, open_time = \"none\" }");
+    health_weights: plus("[routing.health]\nsuccess = 0.7");
+    retry_settings: plus("[routing.retry]\nmax_attempts = 2\nbackoff_base = \"10s\"");
+    too_many_accounts: with("count = 3", "count = 70000\n[[accounts]]\ntemplate = \"claude\"\n\
+        id = \"more-{n}\"\ncount = 70000");
+    count_without_number: with("claude-{n}", "claude");
+    duplicate_ids: plus("[[accounts]]\nid = \"claude-2\"\ntemplate = \"claude\"");
+    model_served_by_nobody: plus("[models.gemini-pro]\n[[workload.classes]]\nname = \"other\"\n\
+        model = \"gemini-pro\"\ninput_tokens = 1\noutput_tokens = 1");
+    model_without_service: with("service = { first_token", "# service = { first_token");
+    quotas_of_one_organisation: plus("[[accounts]]\nid = \"a\"\ntemplate = \"claude\"\n\
+        organisation = \"acme\"\nlimits = { requests_per_minute = 100 }\n\
+        [[accounts]]\nid = \"b\"\ntemplate = \"claude\"\norganisation = \"acme\"");
+    failure_rates: with("count = 3", "count = 3\nfailures = [{ kind = \"hang\", rate = 0.6 }, \
+        { kind = \"overloaded\", rate = 0.7 }]");
+    failure_kinds: with("count = 3", "count = 3\nfailures = [{ kind = \"cancelled\", rate = 0.1 }, \
+        { kind = \"hang\", rate = 2, time_to_fail = \"1s\" }]");
+    capacity_keys: with("count = 3", "count = 3\ncapacity = { slots = 0, que = 10 }");
+    distribution_kinds: GOOD
+        .replace("kind = \"lognormal\"", "kind = \"log-normal\"")
+        .replace("output_tokens = 200", "output_tokens = { kind = \"gamma\", mean = 200 }")
+        .replace("\"400ms\"", "{ kind = \"uniform\", low = \"2s\", high = \"1s\" }");
+    distribution_in_the_wrong_unit: with("median = 1000", "median = \"1000ms\"");
+    mixture_without_weight: with(
+        "output_tokens = 200",
+        "output_tokens = { kind = \"mixture\", parts = [{ kind = \"constant\", value = 1 }] }"
+    );
+    class_weights_all_zero: plus("weight = 0");
+    two_classes_of_one_name: plus("[[workload.classes]]\nname = \"chat\"\n\
+        model = \"claude-sonnet\"\ninput_tokens = 1\noutput_tokens = 1");
+    round_trips_asymmetric: with("[\"80ms\", \"2ms\"]", "[\"90ms\", \"2ms\"]");
+    round_trips_missing: with(", [\"80ms\", \"2ms\"]", "");
+    round_trips_absent: with("round_trips", "# round_trips");
+    fault_after_the_end: plus("[[faults]]\nkind = \"blackhole\"\nprovider = \"anthropic\"\n\
+        start = \"11min\"\nduration = \"1min\"");
+    fault_targets: plus("[[faults]]\nkind = \"outage\"\nstart = \"1min\"\nduration = \"1min\"\n\
+        [[faults]]\nkind = \"outage\"\naccounts = [\"claude-4\"]\nstart = \"1min\"\n\
+        duration = \"1min\"\n\
+        [[faults]]\nkind = \"outage\"\nprovider = \"google\"\nstart = \"1min\"\nduration = \"0s\"");
+    fault_keys: plus("[[faults]]\nkind = \"brownout\"\nprovider = \"anthropic\"\n\
+        start = \"1min\"\nduration = \"1min\"\nrate = 0.5");
+    segments_out_of_order: with(
+        "\"poisson\"\nrate = \"40rps\"",
+        "\"piecewise\"\nsegments = [{ start = \"0s\", rate = \"40rps\" }, \
+         { start = \"5min\", rate = \"80rps\" }, { start = \"2min\", rate = \"1rps\" }]"
+    );
+    trace_without_path: with("\"poisson\"\nrate = \"40rps\"", "\"trace\"\nformat = \"azure\"");
+    trace_not_found: with(
+        "\"poisson\"\nrate = \"40rps\"",
+        "\"trace\"\nformat = \"azure\"\npath = \"no/such.csv\""
+    );
+    trace_keys_without_trace: with("\"poisson\"", "\"poisson\"\nrate_scale = 2");
+    timeline_window: plus("[output]\ntimeline_window = \"1ms\"");
+    set_unknown_key: GOOD, "workload.rat=80rps", "routing.braker.open_time=3s";
+    set_bad_value: GOOD, "workload.rate=fast", "duration = 10", "accounts[0].count=[1,";
+    set_bad_path: GOOD, "workload.rate", "accounts[7].weight=1", "accounts.claude.weight=1",
+        "seed.x=1", "workload[0].rate=1", "=3";
+    set_against_file: format!("warmup = \"5min\"\n{GOOD}"), "duration=1min";
+}
+
+#[test]
+fn seed_replications_and_strategies_are_checked_too() {
+    let overrides = Overrides {
+        replications: Some(0),
+        strategies: Some(vec!["smart".into(), "round_robbin".into()]),
+        ..Overrides::default()
+    };
+    insta::assert_snapshot!(refused(GOOD, &overrides));
+}
+
+#[test]
+fn warnings_leave_a_scenario_usable() {
+    let text = GOOD
+        .replace("40rps", "2rps")
+        .replace("median = 1000,", "median = 1_000_000,")
+        + "[[faults]]\nkind = \"blackhole\"\nprovider = \"anthropic\"\nstart = \"9min\"\n\
+           duration = \"2min\"\n";
+    let loaded = scenario::parse("broken.toml", &text, Path::new(""), &Overrides::default());
+    let loaded = loaded.unwrap_or_else(|found| panic!("{found}"));
+    insta::assert_snapshot!(loaded.warnings.render(false));
+}
+
+#[test]
+fn a_bad_trace_is_named_with_line_and_column() {
+    let directory = tempfile::tempdir().unwrap();
+    std::fs::write(directory.path().join("bad.csv"), "time,in,out\n").unwrap();
+    let text = with(
+        "\"poisson\"\nrate = \"40rps\"",
+        "\"trace\"\nformat = \"azure\"\npath = \"bad.csv\"",
+    )
+    .replace("input_tokens = { kind = \"lognormal\", median = 1000, sigma = 0.8 }\n", "")
+    .replace("output_tokens = 200\n", "");
+    let none = Overrides::default();
+    let found = scenario::parse("broken.toml", &text, directory.path(), &none).unwrap_err();
+    let message = found.render(false);
+    assert!(message.contains("error: bad trace: "), "{message}");
+    assert!(message.contains("--> bad.csv:1:"), "{message}");
+    assert!(message.contains("broken.toml:25:8"), "{message}");
+}
+
+#[test]
+fn files_that_cannot_be_read() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = |name: &str| directory.path().join(name);
+    std::fs::write(path("outage.toml"), GOOD).unwrap();
+    std::fs::write(path("latin1.toml"), b"question = \"x\"\nexpectation = \"\xe4\"").unwrap();
+    let huge = std::fs::File::create(path("huge.toml")).unwrap();
+    huge.set_len((16 << 20) + 1).unwrap();
+    let mut messages = String::new();
+    for name in ["outtage.toml", "nothing-like-it", "latin1.toml", "huge.toml", ""] {
+        let found = scenario::load(&path(name), &Overrides::default()).unwrap_err();
+        messages += &found.render(false);
+        messages += "\n\n";
+    }
+    let messages = messages.replace(&directory.path().display().to_string(), "DIR");
+    insta::assert_snapshot!(messages);
+}
+
+#[test]
+fn more_findings_than_anybody_reads_are_counted() {
+    use std::fmt::Write as _;
+    let mut text = GOOD.to_owned();
+    for number in 0..200 {
+        let _ = writeln!(text, "unknown_{number} = 1");
+    }
+    let message = refused(&text, &Overrides::default());
+    assert!(message.ends_with("200 errors, the first 50 of them shown"), "{message}");
+}
+
+#[test]
+fn a_very_long_line_is_named_but_not_shown() {
+    let text = with("count = 3", &format!("count = {}", "9".repeat(100_000)));
+    let message = refused(&text, &Overrides::default());
+    assert!(message.contains("--> broken.toml:22:9"), "{message}");
+    assert!(message.len() < 2_000, "{message}");
+}
+
+fn never_panics(text: &str, argument: &str) {
+    let overrides = set(&[argument]);
+    match scenario::parse("fuzz.toml", text, Path::new("/nonexistent"), &overrides) {
+        Ok(loaded) => drop(loaded.warnings.render(true)),
+        Err(found) => assert!(!found.render(true).is_empty()),
+    }
+}
+
+const EVERYTHING: &str = include_str!("everything.toml");
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(256))]
+
+    #[test]
+    fn arbitrary_text_never_panics(text in "\\PC{0,300}", argument in "\\PC{0,40}") {
+        never_panics(&text, &argument);
+    }
+
+    #[test]
+    fn arbitrary_bytes_never_panic(bytes in prop::collection::vec(any::<u8>(), 0..400)) {
+        never_panics(&String::from_utf8_lossy(&bytes), "a.b=1");
+    }
+
+    /// Cut, doubled and overwritten stretches of a scenario that uses the whole format.
+    #[test]
+    fn mutated_scenarios_never_panic(
+        cuts in prop::collection::vec((0.0..1.0f64, 0usize..40, "\\PC{0,8}"), 1..6),
+        path in 0usize..400,
+        value in "[-0-9a-z\"{\\[.]{0,6}",
+    ) {
+        let mut text: Vec<char> = EVERYTHING.chars().collect();
+        for (at, length, replacement) in cuts {
+            let start = (at * text.len() as f64) as usize;
+            let end = (start + length).min(text.len());
+            text.splice(start..end, replacement.chars());
+        }
+        let text: String = text.into_iter().collect();
+        let words = EVERYTHING.split_whitespace().nth(path).unwrap_or("seed");
+        never_panics(&text, &format!("{words}={value}"));
+    }
+
+    /// Every value of the scenario in turn replaced by one of the wrong kind or size.
+    #[test]
+    fn replaced_values_never_panic(
+        line in 0usize..200,
+        value in prop::sample::select(vec![
+            "0", "-1", "1e308", "nan", "\"\"", "\"none\"", "[]", "{}", "[[]]", "true", "\"0s\"",
+            "\"36500d\"", "18446744073709551616", "1979-05-27", "\"all\"", "{ kind = \"mixture\" }",
+        ]),
+    ) {
+        let lines = EVERYTHING.lines().enumerate().map(|(at, text)| match text.split_once(" = ") {
+            Some((key, _)) if at == line => format!("{key} = {value}\n"),
+            _ => format!("{text}\n"),
+        });
+        never_panics(&lines.collect::<String>(), "seed=1");
+    }
+}

@@ -1,0 +1,248 @@
+//! Scenario files that are right: the shipped ones, overrides, and what the format can say.
+
+use routelab::experiment::scenario::{self, Loaded, Overrides, Scenario};
+use routelab::record::Strategy;
+use routelab::request::RequestPriority;
+use routelab::time::Duration;
+use routelab::upstream::config::{Capacity, FaultKind};
+use routelab::workload::config::Arrivals;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+fn shipped(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("scenarios/{name}.toml"))
+}
+
+fn load(name: &str, overrides: &Overrides) -> Loaded {
+    scenario::load(&shipped(name), overrides).unwrap_or_else(|found| panic!("{found}"))
+}
+
+fn set(arguments: &[&str]) -> Overrides {
+    Overrides {
+        set: arguments.iter().map(|&argument| argument.to_owned()).collect(),
+        ..Overrides::default()
+    }
+}
+
+/// Everything but the text that it was read from.
+fn facts(scenario: &Scenario) -> String {
+    let mut scenario = scenario.clone();
+    scenario.resolved_toml.clear();
+    format!("{scenario:#?}")
+}
+
+const SYNTHETIC: [&str; 4] = ["steady", "outage", "blackhole", "brownout"];
+
+#[test]
+fn shipped_scenarios_are_without_findings() {
+    for name in SYNTHETIC {
+        let loaded = load(name, &Overrides::default());
+        assert!(loaded.warnings.is_empty(), "{name}: {}", loaded.warnings);
+        let scenario = loaded.scenario;
+        assert_eq!(scenario.name, name);
+        assert_eq!(scenario.accounts.len(), 10);
+        assert_eq!(scenario.lanes.len(), 10);
+        assert_eq!(scenario.arms.len(), 10);
+        assert_eq!(scenario.arms[scenario.baseline].name, "round_robin");
+        assert_eq!(scenario.faults.len(), usize::from(name != "steady"));
+        let naive = &scenario.arms[9];
+        assert_eq!(naive.routing.strategy, Strategy::RoundRobin);
+        assert_eq!(naive.routing.breaker, None);
+        assert_eq!(naive.routing.retry.max_attempts, 1);
+    }
+}
+
+#[test]
+fn every_shipped_file_is_known_to_the_tests() {
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios");
+    let mut names: Vec<String> = std::fs::read_dir(directory)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    names.sort();
+    let mut known: Vec<String> = SYNTHETIC.iter().map(|name| format!("{name}.toml")).collect();
+    known.push("azure-conversation.toml".into());
+    known.sort();
+    assert_eq!(names, known);
+}
+
+#[test]
+fn the_trace_scenario_takes_its_path_from_the_user() {
+    let mut file = tempfile::NamedTempFile::new().unwrap();
+    writeln!(file, "TIMESTAMP,ContextTokens,GeneratedTokens").unwrap();
+    for minute in 10..40 {
+        writeln!(file, "2023-11-16 18:{minute}:46.6805900,374,44").unwrap();
+    }
+    let path = format!("workload.path={}", file.path().display());
+    let loaded = load("azure-conversation", &set(&[&path]));
+    let scenario = loaded.scenario;
+    assert!(matches!(scenario.workload.arrivals, Arrivals::Trace(_)));
+    assert!(scenario.duration > Duration::ZERO);
+    assert_eq!(scenario.inputs.len(), 1);
+    assert_eq!(scenario.inputs[0].1.len(), 64);
+    assert_eq!(scenario.inputs[0].0, file.path().display().to_string());
+}
+
+#[test]
+fn the_resolved_text_gives_the_same_scenario() {
+    let overrides = Overrides {
+        set: vec![
+            "workload.rate=33rps".into(),
+            "accounts[0].weight=3".into(),
+            "accounts.\"gemini-eu-{n}\".count=5".into(),
+            "routing.breaker.open_time=30s".into(),
+            "models.\"a model: x.y\".service={ total = \"1s\" }".into(),
+            "strategies.naive.max_attempts=2".into(),
+        ],
+        seed: Some(u64::MAX),
+        replications: Some(3),
+        strategies: Some(vec!["naive".into(), "smart".into()]),
+    };
+    for name in SYNTHETIC {
+        for overrides in [&Overrides::default(), &overrides] {
+            let first = load(name, overrides).scenario;
+            let text = &first.resolved_toml;
+            let source = format!("{name}.toml");
+            let again = scenario::parse(&source, text, Path::new(""), &Overrides::default());
+            let again = again.unwrap_or_else(|found| panic!("{found}\n{text}")).scenario;
+            assert_eq!(facts(&first), facts(&again), "{text}");
+            assert_eq!(*text, again.resolved_toml);
+        }
+    }
+}
+
+#[test]
+fn overrides_apply() {
+    let loaded = load(
+        "outage",
+        &Overrides {
+            set: vec![
+                "workload.rate = 80rps".into(),
+                "duration=20min".into(),
+                "faults[0].duration=2min".into(),
+                "accounts.\"claude-us-{n}\".max_in_flight=7".into(),
+                "routing.breaker=false".into(),
+                "workload.classes.completion.weight=0.5".into(),
+                "output={ requests = true }".into(),
+            ],
+            seed: Some(77),
+            replications: Some(2),
+            strategies: Some(vec!["naive".into(), "random".into()]),
+        },
+    );
+    let scenario = loaded.scenario;
+    let Arrivals::Poisson { rate } = scenario.workload.arrivals else {
+        panic!("not poisson");
+    };
+    assert_eq!(rate.as_per_second(), 80.0);
+    assert_eq!(scenario.duration, Duration::from_secs(1200));
+    assert_eq!(scenario.output.timeline_window, Duration::from_secs(2));
+    assert!(scenario.output.requests);
+    let fault = &scenario.upstream.faults[0];
+    assert_eq!(fault.end.since(fault.start), Duration::from_secs(120));
+    assert_eq!(scenario.accounts[0].max_in_flight, 7);
+    assert_eq!(scenario.accounts[3].max_in_flight, 100);
+    assert_eq!(scenario.workload.classes[2].weight, 0.5);
+    assert_eq!((scenario.seed, scenario.replications), (77, 2));
+    let names: Vec<&str> = scenario.arms.iter().map(|arm| arm.name.as_str()).collect();
+    assert_eq!(names, ["naive", "random"]);
+    assert!(scenario.arms.iter().all(|arm| arm.routing.breaker.is_none()));
+    assert_eq!(scenario.arms[scenario.baseline].name, "naive");
+    assert_eq!(loaded.warnings.len(), 1, "{}", loaded.warnings);
+}
+
+/// Every key of the format, at least once, with a value that is not its default.
+const EVERYTHING: &str = include_str!("everything.toml");
+
+fn everything() -> Scenario {
+    let parsed = scenario::parse(
+        "everything.toml",
+        EVERYTHING,
+        Path::new(""),
+        &Overrides::default(),
+    );
+    let loaded = parsed.unwrap_or_else(|found| panic!("{found}"));
+    assert!(loaded.warnings.is_empty(), "{}", loaded.warnings);
+    loaded.scenario
+}
+
+#[test]
+fn accounts_and_upstreams_say_what_the_file_says() {
+    let scenario = everything();
+    assert_eq!(scenario.accounts.len(), 1003);
+    assert_eq!(scenario.lanes, ["pool-{n}", "eu", "asia", "spare"]);
+    let ids: Vec<&str> = scenario.accounts.iter().map(|a| a.id.as_str()).collect();
+    assert_eq!(ids[0], "pool-1");
+    assert_eq!(ids[999], "pool-1000");
+    let (pool, eu) = (&scenario.accounts[0], &scenario.accounts[1000]);
+    assert_eq!(pool.weight, 2);
+    assert_eq!(pool.max_in_flight, 50);
+    assert_eq!(pool.organisation.as_deref(), Some("org-1"));
+    assert_eq!(eu.models[0].quality, 5);
+    assert_eq!(eu.models[0].context_window, 123_456);
+    assert_eq!(eu.limits.requests_per_minute, Some(600));
+    let upstream = &scenario.upstream;
+    assert_eq!(upstream.accounts[0].capacity, Capacity::Unlimited);
+    assert_eq!(upstream.accounts[0].failures.len(), 3);
+    let quota = upstream.quotas[upstream.accounts[1000].quota.unwrap()];
+    assert_eq!(quota.requests_per_minute, Some(500));
+    assert_eq!(quota.input_tokens_per_minute, Some(70_000));
+    assert_eq!(quota.output_tokens_per_minute, None);
+    assert!(!quota.retry_after);
+    assert_eq!(upstream.accounts[1000].quota, upstream.accounts[1001].quota);
+    assert_eq!(upstream.accounts[1002].quota, None);
+    assert_eq!(upstream.network.regions, 2);
+    assert_eq!(upstream.network.matrix[1], Duration::from_millis(80));
+    assert_eq!(upstream.network.gateway.map(|region| region.at()), Some(1));
+}
+
+#[test]
+fn faults_say_what_the_file_says() {
+    let scenario = everything();
+    let names: Vec<&str> = scenario.faults.iter().map(|fault| fault.name.as_str()).collect();
+    assert_eq!(
+        names,
+        [
+            "outage of provider google",
+            "blackhole of pool-{n} in us",
+            "brownout of model big",
+            "errors of all accounts",
+        ]
+    );
+    let faults = &scenario.upstream.faults;
+    let hit: Vec<usize> = faults.iter().map(|fault| fault.accounts.len()).collect();
+    assert_eq!(hit, [2, 1000, 1002, 1003]);
+    assert!(matches!(faults[2].kind, FaultKind::Brownout { factor } if factor == 2.5));
+    assert!(faults[2].model.is_some());
+}
+
+#[test]
+fn workload_and_routing_say_what_the_file_says() {
+    let scenario = everything();
+    let Arrivals::Piecewise(segments) = &scenario.workload.arrivals else {
+        panic!("not piecewise");
+    };
+    assert_eq!(segments.len(), 3);
+    assert_eq!(segments[1].to.as_per_second(), 90.0);
+    let class = &scenario.workload.classes[0];
+    assert_eq!(class.priority, RequestPriority::Critical);
+    assert_eq!(class.cached_input_share, 0.5);
+    assert_eq!(class.regions.len(), 2);
+    assert!(class.preferences.provider_required);
+    let base = &scenario.arms[0].routing;
+    assert_eq!(base.deadline, None);
+    assert_eq!(base.first_token_timeout, Some(Duration::from_secs(9)));
+    assert_eq!(base.breaker.unwrap().failures_to_open, 7);
+    assert_eq!(base.quota_aware, Some(true));
+    assert_eq!(base.health.success, 0.5);
+    let [patient, same] = &scenario.arms[1..3] else {
+        panic!("three arms");
+    };
+    let breaker = patient.routing.breaker.unwrap();
+    assert_eq!(breaker.failures_to_open, 7, "kept from [routing]");
+    assert_eq!(breaker.open_time, Duration::from_secs(5), "overridden");
+    assert_eq!(patient.routing.quota_aware, None);
+    assert_eq!(same.policy_seed, Some(99));
+    assert_eq!(scenario.baseline, 2);
+    assert_eq!(scenario.warmup, Duration::from_secs(30));
+}
