@@ -50,6 +50,15 @@ fn plus(text: &str) -> String {
     format!("{GOOD}\n{text}")
 }
 
+/// The good scenario with a trace in place of its rate and its tokens.
+fn traced(keys: &str) -> String {
+    let (before, _) = GOOD.split_once("input_tokens").unwrap();
+    before.replace(
+        "\"poisson\"\nrate = \"40rps\"",
+        &format!("\"trace\"\nformat = \"azure\"\n{keys}"),
+    )
+}
+
 /// The message for a scenario that must be refused.
 fn refused(text: &str, overrides: &Overrides) -> String {
     match scenario::parse("broken.toml", text, Path::new("scenarios"), overrides) {
@@ -63,7 +72,10 @@ fn refused(text: &str, overrides: &Overrides) -> String {
 
 fn set(arguments: &[&str]) -> Overrides {
     Overrides {
-        set: arguments.iter().map(|&argument| argument.to_owned()).collect(),
+        set: arguments
+            .iter()
+            .map(|&argument| argument.to_owned())
+            .collect(),
         ..Overrides::default()
     }
 }
@@ -168,11 +180,10 @@ broken! {
         "\"piecewise\"\nsegments = [{ start = \"0s\", rate = \"40rps\" }, \
          { start = \"5min\", rate = \"80rps\" }, { start = \"2min\", rate = \"1rps\" }]"
     );
-    trace_without_path: with("\"poisson\"\nrate = \"40rps\"", "\"trace\"\nformat = \"azure\"");
-    trace_not_found: with(
-        "\"poisson\"\nrate = \"40rps\"",
-        "\"trace\"\nformat = \"azure\"\npath = \"no/such.csv\""
-    );
+    trace_without_path: traced("");
+    trace_not_found: traced("path = \"no/such.csv\"");
+    trace_options: traced("path = 3\nrate_scale = 0\nslice_start = \"9s\"\nslice_end = \"3s\"");
+    trace_with_tokens: traced("") + "input_tokens = 3\n";
     trace_keys_without_trace: with("\"poisson\"", "\"poisson\"\nrate_scale = 2");
     timeline_window: plus("[output]\ntimeline_window = \"1ms\"");
     set_unknown_key: GOOD, "workload.rat=80rps", "routing.braker.open_time=3s";
@@ -208,18 +219,13 @@ fn warnings_leave_a_scenario_usable() {
 fn a_bad_trace_is_named_with_line_and_column() {
     let directory = tempfile::tempdir().unwrap();
     std::fs::write(directory.path().join("bad.csv"), "time,in,out\n").unwrap();
-    let text = with(
-        "\"poisson\"\nrate = \"40rps\"",
-        "\"trace\"\nformat = \"azure\"\npath = \"bad.csv\"",
-    )
-    .replace("input_tokens = { kind = \"lognormal\", median = 1000, sigma = 0.8 }\n", "")
-    .replace("output_tokens = 200\n", "");
+    let text = traced("path = \"bad.csv\"");
     let none = Overrides::default();
     let found = scenario::parse("broken.toml", &text, directory.path(), &none).unwrap_err();
     let message = found.render(false);
     assert!(message.contains("error: bad trace: "), "{message}");
     assert!(message.contains("--> bad.csv:1:"), "{message}");
-    assert!(message.contains("broken.toml:25:8"), "{message}");
+    assert!(message.contains("broken.toml:27:8"), "{message}");
 }
 
 #[test]
@@ -227,11 +233,21 @@ fn files_that_cannot_be_read() {
     let directory = tempfile::tempdir().unwrap();
     let path = |name: &str| directory.path().join(name);
     std::fs::write(path("outage.toml"), GOOD).unwrap();
-    std::fs::write(path("latin1.toml"), b"question = \"x\"\nexpectation = \"\xe4\"").unwrap();
+    std::fs::write(
+        path("latin1.toml"),
+        b"question = \"x\"\nexpectation = \"\xe4\"",
+    )
+    .unwrap();
     let huge = std::fs::File::create(path("huge.toml")).unwrap();
     huge.set_len((16 << 20) + 1).unwrap();
     let mut messages = String::new();
-    for name in ["outtage.toml", "nothing-like-it", "latin1.toml", "huge.toml", ""] {
+    for name in [
+        "outtage.toml",
+        "nothing-like-it",
+        "latin1.toml",
+        "huge.toml",
+        "",
+    ] {
         let found = scenario::load(&path(name), &Overrides::default()).unwrap_err();
         messages += &found.render(false);
         messages += "\n\n";
@@ -248,7 +264,10 @@ fn more_findings_than_anybody_reads_are_counted() {
         let _ = writeln!(text, "unknown_{number} = 1");
     }
     let message = refused(&text, &Overrides::default());
-    assert!(message.ends_with("200 errors, the first 50 of them shown"), "{message}");
+    assert!(
+        message.ends_with("200 errors, the first 50 of them shown"),
+        "{message}"
+    );
 }
 
 #[test]
@@ -259,15 +278,30 @@ fn a_very_long_line_is_named_but_not_shown() {
     assert!(message.len() < 2_000, "{message}");
 }
 
+/// Neither reading nor rendering panics; what is accepted can be read again from its resolved text,
+/// and is then the same.
 fn never_panics(text: &str, argument: &str) {
     let overrides = set(&[argument]);
-    match scenario::parse("fuzz.toml", text, Path::new("/nonexistent"), &overrides) {
-        Ok(loaded) => drop(loaded.warnings.render(true)),
+    let read = |text: &str, overrides: &Overrides| {
+        scenario::parse("fuzz.toml", text, Path::new("/nonexistent"), overrides)
+    };
+    match read(text, &overrides) {
         Err(found) => assert!(!found.render(true).is_empty()),
+        Ok(loaded) => {
+            drop(loaded.warnings.render(true));
+            let resolved = &loaded.scenario.resolved_toml;
+            let again = read(resolved, &Overrides::default());
+            let again = again.unwrap_or_else(|found| panic!("{found}\n{resolved}"));
+            let facts = |loaded: &scenario::Loaded| format!("{:?}", loaded.scenario);
+            assert_eq!(facts(&loaded), facts(&again));
+        }
     }
 }
 
-const EVERYTHING: &str = include_str!("everything.toml");
+/// A scenario that uses the whole format, its pool of accounts made small.
+fn everything() -> String {
+    include_str!("everything.toml").replace("count = 1000", "count = 3")
+}
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(256))]
@@ -289,14 +323,15 @@ proptest! {
         path in 0usize..400,
         value in "[-0-9a-z\"{\\[.]{0,6}",
     ) {
-        let mut text: Vec<char> = EVERYTHING.chars().collect();
+        let mut text: Vec<char> = everything().chars().collect();
         for (at, length, replacement) in cuts {
             let start = (at * text.len() as f64) as usize;
             let end = (start + length).min(text.len());
             text.splice(start..end, replacement.chars());
         }
         let text: String = text.into_iter().collect();
-        let words = EVERYTHING.split_whitespace().nth(path).unwrap_or("seed");
+        let everything = everything();
+        let words = everything.split_whitespace().nth(path).unwrap_or("seed");
         never_panics(&text, &format!("{words}={value}"));
     }
 
@@ -309,7 +344,8 @@ proptest! {
             "\"36500d\"", "18446744073709551616", "1979-05-27", "\"all\"", "{ kind = \"mixture\" }",
         ]),
     ) {
-        let lines = EVERYTHING.lines().enumerate().map(|(at, text)| match text.split_once(" = ") {
+        let everything = everything();
+        let lines = everything.lines().enumerate().map(|(at, text)| match text.split_once(" = ") {
             Some((key, _)) if at == line => format!("{key} = {value}\n"),
             _ => format!("{text}\n"),
         });

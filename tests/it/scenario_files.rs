@@ -19,7 +19,10 @@ fn load(name: &str, overrides: &Overrides) -> Loaded {
 
 fn set(arguments: &[&str]) -> Overrides {
     Overrides {
-        set: arguments.iter().map(|&argument| argument.to_owned()).collect(),
+        set: arguments
+            .iter()
+            .map(|&argument| argument.to_owned())
+            .collect(),
         ..Overrides::default()
     }
 }
@@ -60,7 +63,10 @@ fn every_shipped_file_is_known_to_the_tests() {
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
         .collect();
     names.sort();
-    let mut known: Vec<String> = SYNTHETIC.iter().map(|name| format!("{name}.toml")).collect();
+    let mut known: Vec<String> = SYNTHETIC
+        .iter()
+        .map(|name| format!("{name}.toml"))
+        .collect();
     known.push("azure-conversation.toml".into());
     known.sort();
     assert_eq!(names, known);
@@ -104,7 +110,9 @@ fn the_resolved_text_gives_the_same_scenario() {
             let text = &first.resolved_toml;
             let source = format!("{name}.toml");
             let again = scenario::parse(&source, text, Path::new(""), &Overrides::default());
-            let again = again.unwrap_or_else(|found| panic!("{found}\n{text}")).scenario;
+            let again = again
+                .unwrap_or_else(|found| panic!("{found}\n{text}"))
+                .scenario;
             assert_eq!(facts(&first), facts(&again), "{text}");
             assert_eq!(*text, again.resolved_toml);
         }
@@ -146,7 +154,12 @@ fn overrides_apply() {
     assert_eq!((scenario.seed, scenario.replications), (77, 2));
     let names: Vec<&str> = scenario.arms.iter().map(|arm| arm.name.as_str()).collect();
     assert_eq!(names, ["naive", "random"]);
-    assert!(scenario.arms.iter().all(|arm| arm.routing.breaker.is_none()));
+    assert!(
+        scenario
+            .arms
+            .iter()
+            .all(|arm| arm.routing.breaker.is_none())
+    );
     assert_eq!(scenario.arms[scenario.baseline].name, "naive");
     assert_eq!(loaded.warnings.len(), 1, "{}", loaded.warnings);
 }
@@ -199,7 +212,11 @@ fn accounts_and_upstreams_say_what_the_file_says() {
 #[test]
 fn faults_say_what_the_file_says() {
     let scenario = everything();
-    let names: Vec<&str> = scenario.faults.iter().map(|fault| fault.name.as_str()).collect();
+    let names: Vec<&str> = scenario
+        .faults
+        .iter()
+        .map(|fault| fault.name.as_str())
+        .collect();
     assert_eq!(
         names,
         [

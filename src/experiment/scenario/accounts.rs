@@ -30,17 +30,18 @@ pub(super) struct Context<'a> {
 }
 
 /// Reads `[templates]` and `[[accounts]]`. `None` if an account is bad.
-pub(super) fn read(
-    top: &mut Section,
-    context: &Context,
-    services: &mut Services,
-) -> Option<Pool> {
+pub(super) fn read(top: &mut Section, context: &Context, services: &mut Services) -> Option<Pool> {
     let templates = templates(top.node("templates"), context, services);
-    top.required_node("accounts", "[[accounts]] for each account or group of accounts")?;
+    top.required_node(
+        "accounts",
+        "[[accounts]] for each account or group of accounts",
+    )?;
     let items = top.list("accounts")?;
     if items.is_empty() {
         let at = top.span("accounts");
-        context.findings.push(Finding::error("there are no accounts").at(at, "empty"));
+        context
+            .findings
+            .push(Finding::error("there are no accounts").at(at, "empty"));
         return None;
     }
     let entries: Vec<_> = items
@@ -69,7 +70,8 @@ fn templates<'a>(
         let place = format!("[templates.{}]", decode::shortened(&entry.key));
         let mut section = Section::of(&entry.node, place, context.findings)?;
         for key in ["id", "count", "template"] {
-            section.refuse(key, "this belongs to an account");
+            let help = "write it in [[accounts]]";
+            section.misplaced(key, "it belongs to an account", help);
         }
         let fields = AccountFields::read(&mut section, context, services);
         section.finish();
@@ -113,7 +115,9 @@ fn entry<'a>(
             Finding::error("several accounts need several ids")
                 .at(id_span, "contains no `{n}`")
                 .also(count_span, format!("{count} accounts"))
-                .help(format!("write `{{n}}` where the number goes, such as \"{id}-{{n}}\"")),
+                .help(format!(
+                    "write `{{n}}` where the number goes, such as \"{id}-{{n}}\""
+                )),
         );
         return None;
     }

@@ -90,7 +90,9 @@ pub(super) fn served(
             findings.push(
                 Finding::warning(title)
                     .at(span, format!("{tokens:.0} tokens in the mean"))
-                    .help(format!("the largest context window for `{model}` is {window}")),
+                    .help(format!(
+                        "the largest context window for `{model}` is {window}"
+                    )),
             );
         }
     }

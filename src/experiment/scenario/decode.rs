@@ -173,7 +173,7 @@ fn out_of_range<T: std::fmt::Display>(below: bool, allowed: &str, ends: (T, T)) 
 
 /// A length of time with its unit.
 pub(super) fn duration(node: &Node) -> Decoded<Duration> {
-    quantity(node, "is not a duration", "\"250ms\"", Duration::parse)
+    quantity(node, "is not a duration", ("", "s"), Duration::parse)
 }
 
 /// A length of time above 0.
@@ -199,7 +199,7 @@ pub(super) fn duration_or_none(node: &Node) -> Decoded<Option<Duration>> {
 
 /// A rate with its unit.
 pub(super) fn rate(node: &Node) -> Decoded<Rate> {
-    let rate = quantity(node, "is not a rate", "\"40rps\"", Rate::parse)?;
+    let rate = quantity(node, "is not a rate", ("", "rps"), Rate::parse)?;
     if rate.as_per_second() > 1e6 {
         let help = "a rate from 0 to 1000000rps";
         let label = "more than a million requests a second";
@@ -210,30 +210,40 @@ pub(super) fn rate(node: &Node) -> Decoded<Rate> {
 
 /// A price with its unit.
 pub(super) fn price(node: &Node) -> Decoded<Price> {
-    quantity(node, "is not a price", "\"$3/Mtok\"", Price::parse)
+    quantity(node, "is not a price", ("$", "/Mtok"), Price::parse)
 }
 
+/// Reads a text with a unit. `around` is what stands before and after the number.
 fn quantity<T>(
     node: &Node,
     what: &'static str,
-    example: &str,
+    around: (&str, &str),
     parse: impl Fn(&str) -> Result<T, UnitError>,
 ) -> Decoded<T> {
-    match &node.value {
-        Value::Text(text) => parse(text).map_err(|UnitError(message)| {
-            let (why, help) = message.split_once("; ").unwrap_or((&message, example));
-            Problem::of_key(what, why, help)
-        }),
-        Value::Integer(_) | Value::Float(_) => Err(Problem::of_key(
-            what,
-            "the unit is missing",
-            format!("write it as a string with its unit, such as {example}"),
-        )),
-        _ => Err(wrong_type(
-            node,
-            &format!("a string with a unit, such as {example}"),
-        )),
-    }
+    let example = |number: &str| format!("\"{}{number}{}\"", around.0, around.1);
+    let number = match &node.value {
+        Value::Text(text) => {
+            return parse(text).map_err(|UnitError(message)| {
+                let (why, help) = message.split_once("; ").unwrap_or((&message, ""));
+                let help = Some(help).filter(|help| !help.is_empty());
+                Problem::of_key(what, why, help.map_or_else(|| example("3"), str::to_owned))
+            });
+        }
+        Value::Integer(number) => number.to_string(),
+        Value::Float(number) => number.to_string(),
+        _ => {
+            let expected = format!("a string with a unit, such as {}", example("3"));
+            return Err(wrong_type(node, &expected));
+        }
+    };
+    Err(Problem::of_key(
+        what,
+        "the unit is missing",
+        format!(
+            "write it as a string with its unit, such as {}",
+            example(&number)
+        ),
+    ))
 }
 
 /// One of a list of words. `what` says what the words are.

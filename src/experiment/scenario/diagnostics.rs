@@ -53,17 +53,17 @@ enum Severity {
 #[derive(Clone, PartialEq, Debug)]
 pub(super) struct Finding {
     severity: Severity,
-    title: String,
+    title: Box<str>,
     at: Option<(Span, String)>,
     also: Vec<(Span, String)>,
-    origin: Option<(String, u64, u64)>,
-    help: Option<String>,
+    origin: Option<Box<(String, u64, u64)>>,
+    help: Option<Box<str>>,
     needs_the_rest: bool,
 }
 
 impl Finding {
     /// The scenario cannot be used.
-    pub(super) fn error(title: impl Into<String>) -> Self {
+    pub(super) fn error(title: impl Into<Box<str>>) -> Self {
         Self {
             severity: Severity::Error,
             title: title.into(),
@@ -76,7 +76,7 @@ impl Finding {
     }
 
     /// The scenario can be used, but probably not as meant.
-    pub(super) fn warning(title: impl Into<String>) -> Self {
+    pub(super) fn warning(title: impl Into<Box<str>>) -> Self {
         Self {
             severity: Severity::Warning,
             ..Self::error(title)
@@ -97,12 +97,12 @@ impl Finding {
 
     /// A position in a file whose text is not at hand; line and column from 1.
     pub(super) fn origin(mut self, name: impl Into<String>, line: u64, column: u64) -> Self {
-        self.origin = Some((name.into(), line, column));
+        self.origin = Some(Box::new((name.into(), line, column)));
         self
     }
 
     /// What is allowed, or what to do.
-    pub(super) fn help(mut self, help: impl Into<String>) -> Self {
+    pub(super) fn help(mut self, help: impl Into<Box<str>>) -> Self {
         self.help = Some(help.into());
         self
     }
@@ -237,7 +237,7 @@ impl Diagnostics {
             Severity::Warning => Level::WARNING,
         };
         let mut group = Group::with_title(level.primary_title(clean(&finding.title)));
-        if let Some((name, line, column)) = &finding.origin {
+        if let Some((name, line, column)) = finding.origin.as_deref() {
             let place = Origin::path(clean(name)).line(*line as usize);
             group = group.element(place.char_column(*column as usize));
         }
@@ -261,9 +261,8 @@ impl Diagnostics {
         let (same, other): (Vec<_>, Vec<_>) =
             also.iter().partition(|(span, _)| span.source == at.source);
         let mut marks = vec![(at, label, AnnotationKind::Primary)];
-        let context = |(span, label): &&'a (Span, String)| {
-            (*span, label.as_str(), AnnotationKind::Context)
-        };
+        let context =
+            |(span, label): &&'a (Span, String)| (*span, label.as_str(), AnnotationKind::Context);
         marks.extend(same.iter().map(context));
         group = self.snippet(group, &marks);
         for mark in other.iter().map(context) {

@@ -25,6 +25,11 @@ const KINDS: [&str; 6] = [
     "mixture",
 ];
 
+/// Keys of all kinds.
+const PARAMETERS: [&str; 8] = [
+    "value", "mean", "median", "sigma", "cv", "low", "high", "parts",
+];
+
 impl Measure {
     fn quantity(self, node: &Node) -> Decoded<f64> {
         match self {
@@ -66,6 +71,10 @@ fn read_kind(mut section: Section, measure: Measure, findings: &Findings) -> Opt
     let span = section.heading();
     let kind = decode::word("kind of distribution", &KINDS, |kind| kind);
     let Some(kind) = section.required("kind", "\"lognormal\"", kind) else {
+        for key in PARAMETERS {
+            section.node(key);
+        }
+        section.finish();
         return None;
     };
     let made = match kind {

@@ -99,7 +99,7 @@ impl Node {
         match self.value {
             Value::Text(_) => "a string",
             Value::Integer(_) => "a whole number",
-            Value::Float(_) => "a number",
+            Value::Float(_) => "a decimal number",
             Value::Boolean(_) => "true or false",
             Value::Datetime => "a date or time",
             Value::Array(_) => "an array",
@@ -159,10 +159,14 @@ pub(super) fn syntax_error(message: &str, at: Span) -> Finding {
         Some((what, expected)) => (what, Some(expected)),
         None => (message, None),
     };
+    let what = match what {
+        what if what.contains("recurs") => "nested too deeply",
+        what => what,
+    };
     let label = match (what, expected) {
         ("string values must be quoted", _) => "a value with a unit is a string: write it in \"\"",
         ("duplicate key", _) => "this key was given a value before",
-        ("recursion limit", _) => "nested too deeply",
+        ("nested too deeply", _) => "at most 80 levels",
         _ => "",
     };
     let label = match (label, expected) {
@@ -224,7 +228,9 @@ fn node(
                 .collect(),
         ),
         DeValue::Table(inner) => Value::Table(Table {
-            inline: text[range.start.min(text.len())..].starts_with('{'),
+            inline: text
+                .get(range.start..)
+                .is_some_and(|rest| rest.starts_with('{')),
             ..table(inner, text, source, offset)
         }),
     };

@@ -40,11 +40,18 @@ pub(super) fn read(
     if items.len() > MOST_FAULTS {
         let finding = Finding::error(format!("{} faults are too many", items.len()));
         let help = format!("allowed: at most {MOST_FAULTS}");
-        context.findings.push(finding.at(items[MOST_FAULTS].span, "").help(help));
+        context
+            .findings
+            .push(finding.at(items[MOST_FAULTS].span, "").help(help));
         return None;
     }
     let read: Vec<_> = items.iter().map(|item| fault(item, context)).collect();
-    Some(read.into_iter().collect::<Option<Vec<_>>>()?.into_iter().unzip())
+    Some(
+        read.into_iter()
+            .collect::<Option<Vec<_>>>()?
+            .into_iter()
+            .unzip(),
+    )
 }
 
 const KINDS: [&str; 4] = ["outage", "blackhole", "brownout", "errors"];
@@ -144,13 +151,13 @@ fn kind(section: &mut Section, word: Option<&str>, findings: &Findings) -> Optio
         }),
         "blackhole" => Some(FaultKind::Blackhole),
         "brownout" => factor.map(|factor| FaultKind::Brownout { factor }),
-        _ => failing.zip(rate).map(|((failure, time_to_fail), rate)| {
-            FaultKind::Errors {
+        _ => failing
+            .zip(rate)
+            .map(|((failure, time_to_fail), rate)| FaultKind::Errors {
                 rate,
                 failure,
                 time_to_fail,
-            }
-        }),
+            }),
     }
 }
 

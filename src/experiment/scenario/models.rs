@@ -131,9 +131,11 @@ pub(super) fn read(top: &mut Section, all: &mut Services, findings: &Findings) -
         models.names.push(entry.key.clone());
         let place = format!("[models.{}]", decode::shortened(&entry.key));
         let section = Section::of(&entry.node, place, findings);
-        models.fields.push(section.map_or(ModelFields::ABSENT, |section| {
-            ModelFields::read(section, all, findings)
-        }));
+        models
+            .fields
+            .push(section.map_or(ModelFields::ABSENT, |section| {
+                ModelFields::read(section, all, findings)
+            }));
     }
     Some(models)
 }

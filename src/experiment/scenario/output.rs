@@ -34,7 +34,11 @@ pub(super) fn read(
             let finding = Finding::error("the timeline window is too short");
             let label = format!("{windows} windows in {duration}");
             let help = format!("allowed: at most {MOST_WINDOWS_STATED} windows");
-            findings.push(finding.at(section.span("timeline_window"), label).help(help));
+            findings.push(
+                finding
+                    .at(section.span("timeline_window"), label)
+                    .help(help),
+            );
         }
     }
     section.finish();

@@ -91,7 +91,11 @@ fn set(argument: &str, at: Span, document: &mut Table) -> Result<(), Finding> {
         path(argument, at.source).map_err(|(start, label)| malformed(start, label))?;
     let text = &argument[equals + 1..];
     let offset = at.start + equals + 1;
-    let value = value(text.trim(), at, offset + text.len() - text.trim_start().len())?;
+    let value = value(
+        text.trim(),
+        at,
+        offset + text.len() - text.trim_start().len(),
+    )?;
     let (last, before) = match steps.split_last() {
         Some((last, before)) if steps.len() <= LONGEST_PATH => (last, before),
         _ => return Err(malformed(0, "the path has too many steps")),
@@ -353,9 +357,17 @@ mod tests {
     fn paths_are_split() {
         let key = |name: &str| Step::Key(name.into());
         assert_eq!(keys("seed=1"), [key("seed")]);
-        assert_eq!(keys("a.b[2].c=x=y"), [key("a"), key("b"), Step::Index(2), key("c")]);
-        assert_eq!(keys("models.\"m-2.5\".quality=1"), [key("models"), key("m-2.5"), key("quality")]);
-        for bad in ["", "=", "a", "a.=1", ".a=1", "a[=1", "a[x]=1", "a[0]b=1", "\"a=1"] {
+        assert_eq!(
+            keys("a.b[2].c=x=y"),
+            [key("a"), key("b"), Step::Index(2), key("c")]
+        );
+        assert_eq!(
+            keys("models.\"m-2.5\".quality=1"),
+            [key("models"), key("m-2.5"), key("quality")]
+        );
+        for bad in [
+            "", "=", "a", "a.=1", ".a=1", "a[=1", "a[x]=1", "a[0]b=1", "\"a=1",
+        ] {
             assert!(path(bad, 0).is_err(), "{bad}");
         }
     }

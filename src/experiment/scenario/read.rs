@@ -130,7 +130,7 @@ struct Parts {
     workload: Option<Workload>,
 }
 
-fn parts(top: &mut Section, base_dir: &Path, findings: &Findings) -> Parts {
+fn parts(top: &mut Section, source_name: &str, base_dir: &Path, findings: &Findings) -> Parts {
     let mut services = Services::default();
     let models = models::read(top, &mut services, findings);
     let regions = regions::read(top, findings);
@@ -146,6 +146,7 @@ fn parts(top: &mut Section, base_dir: &Path, findings: &Findings) -> Parts {
             models: models.as_ref(),
             regions: regions.names.as_deref(),
             base_dir,
+            source_name,
             findings,
         },
     );
@@ -168,7 +169,7 @@ fn scenario(
     let question = top.required("question", "\"Which strategy ...?\"", decode::prose);
     let expectation = top.required("expectation", "\"I expect ...\"", decode::prose);
     let numbers = Numbers::read(&mut top);
-    let parts = parts(&mut top, base_dir, findings);
+    let parts = parts(&mut top, source_name, base_dir, findings);
     let duration = duration(&mut top, parts.workload.as_ref());
     let warmup = warmup(&mut top, duration, findings);
     let context = faults::Context {
@@ -283,17 +284,17 @@ fn duration(top: &mut Section, workload: Option<&Workload>) -> Option<Duration> 
     }
 }
 
-fn warmup(
-    top: &mut Section,
-    duration: Option<Duration>,
-    findings: &Findings,
-) -> Option<Duration> {
+fn warmup(top: &mut Section, duration: Option<Duration>, findings: &Findings) -> Option<Duration> {
     let warmup = top.or("warmup", Duration::ZERO, decode::duration)?;
     if duration.is_some_and(|duration| warmup >= duration) {
         let finding = Finding::error("nothing is left to measure after the warm-up");
         let label = format!("arrivals stop at {}", duration.unwrap_or_default());
         let help = "`warmup` must be shorter than `duration`";
-        findings.push(finding.at(top.span("warmup"), label).help(help));
+        let mut finding = finding.at(top.span("warmup"), label).help(help);
+        if top.has("duration") {
+            finding = finding.also(top.span("duration"), "by this");
+        }
+        findings.push(finding);
         return None;
     }
     Some(warmup)
@@ -306,7 +307,8 @@ fn base_routing(top: &mut Section, findings: &Findings) -> Option<RoutingConfig>
     };
     let mut section = Section::of(node, "[routing]", findings)?;
     let routing = routing::read(&mut section, &base, findings);
-    section.refuse("strategy", "the strategies to compare stand in `strategies`");
+    let help = "list the strategies to compare in `strategies`";
+    section.misplaced("strategy", "it belongs to `strategies`", help);
     section.finish();
     routing
 }

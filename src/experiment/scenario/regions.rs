@@ -105,7 +105,7 @@ fn matrix(
         format!("a row for each region, in each row a time to each region: {order}")
     };
     if rows.len() != names.len() {
-        let label = format!("{} rows for {} regions", rows.len(), names.len());
+        let label = format!("found {} of {} rows", rows.len(), names.len());
         let title = "the round trips do not fit the regions";
         findings.push(Finding::error(title).at(node.span, label).help(help()));
         return None;
@@ -118,7 +118,7 @@ fn matrix(
             return None;
         };
         if items.len() != names.len() {
-            let label = format!("{} times for {} regions", items.len(), names.len());
+            let label = format!("found {} of {} times", items.len(), names.len());
             let title = format!("the round trips from `{name}` do not fit the regions");
             findings.push(Finding::error(title).at(row.span, label).help(help()));
             good = false;
@@ -142,7 +142,10 @@ fn symmetric(cells: &[(Duration, Span)], names: &[String], findings: &Findings) 
     let mut good = true;
     for from in 0..names.len() {
         for to in from + 1..names.len() {
-            let (there, back) = (cells[from * names.len() + to], cells[to * names.len() + from]);
+            let (there, back) = (
+                cells[from * names.len() + to],
+                cells[to * names.len() + from],
+            );
             if there.0 != back.0 {
                 let title = format!("two round trips for `{}` and `{}`", names[from], names[to]);
                 findings.push(

@@ -10,8 +10,8 @@ use super::section::Section;
 use crate::record::Strategy;
 use crate::request::RequestPriority;
 use crate::routing::config::{
-    AdaptiveWeights, BreakerConfig, ConfidenceConfig, CoolDownConfig, HealthWeights,
-    MetricsConfig, RetryConfig, RoutingConfig, SmartConfig,
+    AdaptiveWeights, BreakerConfig, ConfidenceConfig, CoolDownConfig, HealthWeights, MetricsConfig,
+    RetryConfig, RoutingConfig, SmartConfig,
 };
 
 /// Reads the routing keys of a section on top of `base`. `None` if one is bad.
@@ -147,8 +147,13 @@ fn retry(part: &mut Section, base: RetryConfig, findings: &Findings) -> Option<R
     let budget = || decode::number(0.0..=1e6);
     let per_request = part.or("budget_per_request", base.budget_per_request, budget());
     let per_second = part.or("budget_per_second", base.budget_per_second, budget());
-    let window = part.or("budget_window", base.budget_window, decode::positive_duration);
-    part.refuse("max_attempts", "this key stands outside the retry table");
+    let window = part.or(
+        "budget_window",
+        base.budget_window,
+        decode::positive_duration,
+    );
+    let help = "write it in [routing], or in the table of a strategy";
+    part.misplaced("max_attempts", "it stands beside `retry`, not in it", help);
     let retry = RetryConfig {
         max_attempts: base.max_attempts,
         backoff_base: backoff_base?,
@@ -168,7 +173,11 @@ fn cool_down(
 ) -> Option<CoolDownConfig> {
     let first = part.or("base", base.base, decode::positive_duration);
     let cap = part.or("cap", base.cap, decode::positive_duration);
-    let fault = part.or("account_fault", base.account_fault, decode::positive_duration);
+    let fault = part.or(
+        "account_fault",
+        base.account_fault,
+        decode::positive_duration,
+    );
     let cool_down = CoolDownConfig {
         base: first?,
         cap: cap?,
@@ -319,7 +328,11 @@ fn plain_names() -> Vec<&'static str> {
     Strategy::ALL[..PLAIN].iter().map(|s| s.name()).collect()
 }
 
-fn confidence(part: &mut Section, base: ConfidenceConfig, _: &Findings) -> Option<ConfidenceConfig> {
+fn confidence(
+    part: &mut Section,
+    base: ConfidenceConfig,
+    _: &Findings,
+) -> Option<ConfidenceConfig> {
     let mut share = |key, default| part.or(key, default, decode::share);
     let start = share("base", base.base);
     let capability = share("capability", base.capability);

@@ -16,6 +16,8 @@ pub(super) struct Section<'a> {
     place: String,
     findings: &'a Findings,
     known: Vec<&'static str>,
+    refused: Vec<&'static str>,
+    missing: Vec<(String, Finding)>,
 }
 
 /// What a key came to.
@@ -80,6 +82,8 @@ impl<'a> Section<'a> {
             place: place.into(),
             findings,
             known: Vec::new(),
+            refused: Vec::new(),
+            missing: Vec::new(),
         }
     }
 
@@ -99,7 +103,9 @@ impl<'a> Section<'a> {
 
     /// The value of a key.
     pub(super) fn node(&mut self, key: &'static str) -> Option<&'a Node> {
-        self.known.push(key);
+        if !self.known.contains(&key) {
+            self.known.push(key);
+        }
         self.table.get(key)
     }
 
@@ -194,45 +200,64 @@ impl<'a> Section<'a> {
         Some(items)
     }
 
-    /// Reports that a key is missing.
-    pub(super) fn missing(&self, key: &str, example: &str) {
-        let help = if example.contains('\n') || example.starts_with('[') {
+    /// Notes that a key is missing; reported at the end, unless a misspelt one explains it. The
+    /// example is a value, or the header of a table.
+    pub(super) fn missing(&mut self, key: &str, example: &str) {
+        let header = example.trim_start_matches('[');
+        let header = header.len() < example.len() && header.starts_with(char::is_alphabetic);
+        let help = if header {
             format!("add {example}")
         } else {
             format!("add `{key} = {example}`")
         };
-        self.findings.push(
-            Finding::error(format!("missing `{key}` in {}", self.place))
-                .at(self.heading, format!("needs `{key}`"))
-                .help(help)
-                .needs_the_rest(),
-        );
+        let finding = Finding::error(format!("missing `{key}` in {}", self.place))
+            .at(self.heading, format!("needs `{key}`"))
+            .help(help)
+            .needs_the_rest();
+        self.missing.push((key.to_owned(), finding));
     }
 
     /// A key that exists, but has no meaning here.
     pub(super) fn refuse(&mut self, key: &'static str, why: &str) {
-        self.known.push(key);
+        self.refuse_as("has no meaning here", key, why, "remove it");
+    }
+
+    /// A key that belongs to another place.
+    pub(super) fn misplaced(&mut self, key: &'static str, why: &str, help: &str) {
+        self.refuse_as("is misplaced", key, why, help);
+    }
+
+    fn refuse_as(&mut self, what: &str, key: &'static str, why: &str, help: &str) {
+        self.refused.push(key);
         if let Some(entry) = self.table.entries.iter().find(|entry| entry.key == key) {
-            self.findings.push(
-                Finding::error(format!("`{key}` has no meaning here"))
-                    .at(entry.span, why)
-                    .help("remove it"),
-            );
+            let finding = Finding::error(format!("`{key}` {what}"));
+            self.findings.push(finding.at(entry.span, why).help(help));
         }
     }
 
-    /// Reports the keys that were not asked for.
+    /// Reports the keys that were not asked for, and those that are missing.
     pub(super) fn finish(self) {
         let known = || self.known.iter().copied();
+        let mut meant = Vec::new();
         for entry in &self.table.entries {
-            if known().all(|key| key != entry.key) {
+            let mut all = known().chain(self.refused.iter().copied());
+            if all.all(|key| key != entry.key) {
+                meant.extend(decode::nearest(&entry.key, known()));
                 let (label, _) = decode::suggest("key", &entry.key, known());
                 let key = decode::shortened(&entry.key);
                 self.findings.push(
                     Finding::error(format!("unknown key `{key}` in {}", self.place))
                         .at(entry.span, label)
-                        .help(format!("allowed: {}", known().collect::<Vec<_>>().join(", "))),
+                        .help(format!(
+                            "allowed: {}",
+                            known().collect::<Vec<_>>().join(", ")
+                        )),
                 );
+            }
+        }
+        for (key, finding) in self.missing {
+            if !meant.contains(&key.as_str()) {
+                self.findings.push(finding);
             }
         }
     }

@@ -43,7 +43,11 @@ pub(super) fn service(node: &Node, findings: &Findings) -> Option<Service> {
     if section.has("total") {
         let total = time(&mut section, "total");
         let why = "`total` is the whole time; it has no parts";
-        for part in ["first_token", "first_token_per_1k_input", "per_output_token"] {
+        for part in [
+            "first_token",
+            "first_token_per_1k_input",
+            "per_output_token",
+        ] {
             section.refuse(part, why);
         }
         section.finish();
@@ -147,7 +151,8 @@ pub(super) fn limits(key: &'static str, node: &Node, findings: &Findings) -> Opt
     let retry_after = if key == "quota" {
         section.optional("retry_after", decode::boolean)
     } else {
-        section.refuse("retry_after", "this belongs to `quota`");
+        let help = "write `quota = { retry_after = ... }` beside `limits`";
+        section.misplaced("retry_after", "it belongs to `quota`", help);
         Some(None)
     };
     section.finish();
@@ -172,7 +177,7 @@ pub(super) fn failures(node: &Node, findings: &Findings) -> Option<Vec<CalmFailu
     if total > 1.0 {
         findings.push(
             Finding::error("the failure rates add up to more than 1")
-                .at(node.span, format!("they add up to {total}"))
+                .at(node.span, format!("they add up to {:.3}", total))
                 .help("each is a probability per attempt; together they may reach 1 at most"),
         );
         return None;
@@ -211,7 +216,9 @@ fn trouble(node: &Node) -> Decoded<Trouble> {
         return Ok(Trouble::Hangs);
     }
     let names = UPSTREAM_FAILURES.map(FailureKind::name);
-    let found = UPSTREAM_FAILURES.into_iter().find(|kind| kind.name() == text);
+    let found = UPSTREAM_FAILURES
+        .into_iter()
+        .find(|kind| kind.name() == text);
     found.map(Trouble::Fails).ok_or_else(|| {
         if FailureKind::from_name(text).is_some() {
             return own_failure(text);

@@ -116,7 +116,13 @@ pub(super) fn baseline(
         return Some(arms.iter().position(round_robin).unwrap_or(0));
     };
     let names: Vec<String> = arms.iter().map(|arm| arm.name.clone()).collect();
-    decode::reference("strategy among those of the scenario", &names)(node)
-        .map_err(|problem| findings.push(problem.finding("baseline", node)))
+    decode::reference("baseline", &names)(node)
+        .map_err(|mut problem| {
+            let strategy = node.text().and_then(Strategy::from_name);
+            if strategy.is_some() {
+                problem.label = "this is not among `strategies`".into();
+            }
+            findings.push(problem.finding("baseline", node));
+        })
         .ok()
 }

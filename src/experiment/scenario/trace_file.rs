@@ -8,13 +8,13 @@ use super::decode;
 use super::diagnostics::{Finding, Findings};
 use super::document::Node;
 use super::section::Section;
-use crate::time::{Duration, Timestamp};
+use super::workload::Context;
+use crate::time::Duration;
 use crate::workload::trace::{Trace, TraceOptions};
-use flate2::read::MultiGzDecoder;
 use sha2::{Digest, Sha256};
 use std::fmt::Write as _;
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, Read};
+use std::io::{self, Read};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -41,8 +41,7 @@ pub(super) struct TraceFile {
 impl TraceFile {
     /// Just after the last arrival.
     pub(super) fn end(&self) -> Duration {
-        let last = self.trace.last_arrival().since(Timestamp::ZERO);
-        last + Duration::from_nanos(1)
+        self.trace.duration() + Duration::from_nanos(1)
     }
 
     /// Number of requests.
@@ -52,11 +51,8 @@ impl TraceFile {
 }
 
 /// Reads the trace that a section names. `None` if that fails, which is reported.
-pub(super) fn read(
-    section: &mut Section,
-    base_dir: &Path,
-    findings: &Findings,
-) -> Option<TraceFile> {
+pub(super) fn read(section: &mut Section, context: &Context) -> Option<TraceFile> {
+    let findings = context.findings;
     let format = decode::word("trace format", &["azure"], |format| format);
     let format = section.required("format", "\"azure\"", format);
     let scale = section.or("rate_scale", 1.0, decode::factor);
@@ -64,7 +60,7 @@ pub(super) fn read(
     let end = section.optional("slice_end", decode::positive_duration);
     let limit = section.optional("limit", decode::count(1..=u64::MAX));
     let slice = slice(section, (start?, end?), findings);
-    let path = path(section, findings);
+    let path = path(section, context);
     let options = TraceOptions {
         rate_scale: scale?,
         slice: slice?,
@@ -73,7 +69,7 @@ pub(super) fn read(
     format?;
     let (path, node) = path?;
     let full = if node.span.source == 0 {
-        base_dir.join(&path)
+        context.base_dir.join(&path)
     } else {
         path.clone().into()
     };
@@ -90,9 +86,16 @@ fn slice(
     if start.is_none() && end.is_none() {
         return Some(None);
     }
-    let ends = (start.unwrap_or(Duration::ZERO), end.unwrap_or(Duration::MAX));
+    let ends = (
+        start.unwrap_or(Duration::ZERO),
+        end.unwrap_or(Duration::MAX),
+    );
     if ends.0 >= ends.1 {
-        let key = if end.is_some() { "slice_end" } else { "slice_start" };
+        let key = if end.is_some() {
+            "slice_end"
+        } else {
+            "slice_start"
+        };
         let finding = Finding::error("the slice of the trace is empty");
         let label = format!("the slice goes from {} to {}", ends.0, ends.1);
         findings.push(finding.at(section.span(key), label));
@@ -101,12 +104,17 @@ fn slice(
     Some(Some(ends))
 }
 
-fn path<'a>(section: &mut Section<'a>, findings: &Findings) -> Option<(String, &'a Node)> {
+fn path<'a>(section: &mut Section<'a>, context: &Context) -> Option<(String, &'a Node)> {
+    let findings = context.findings;
     let Some(node) = section.node("path") else {
         findings.push(
             Finding::error("this scenario replays a trace, and needs the path of its file")
                 .at(section.span("arrivals"), "no `path` is given")
-                .help("run it with `--set workload.path=FILE`, where FILE is the CSV or its .gz")
+                .help(format!(
+                    "run `routelab {} --set workload.path=FILE`, where FILE is the CSV, or the \
+                     CSV compressed by gzip",
+                    context.source_name
+                ))
                 .needs_the_rest(),
         );
         return None;
@@ -139,32 +147,21 @@ fn open(
         inner: file,
         hash: Sha256::new(),
     };
-    let read = read_rows(&mut hashing, options);
-    let trace = match read {
-        Ok(read) => read,
-        Err(error) => {
-            unreadable(&error);
-            return None;
-        }
-    };
+    let read = Trace::read_azure_csv(&mut hashing, options);
+    // The reader may stop early; the hash is that of the whole file.
     if let Err(error) = io::copy(&mut hashing, &mut io::sink()) {
         unreadable(&error);
         return None;
     }
-    match trace {
-        Ok(trace) if trace.len() > 0 => Some(TraceFile {
+    match read {
+        Ok(trace) => Some(TraceFile {
             trace: Arc::new(trace),
             path: path.to_owned(),
             sha256: hexadecimal(&hashing.hash.finalize()),
         }),
-        Ok(_) => {
-            let finding = Finding::error("no request of the trace is left");
-            findings.push(finding.at(node.span, "no row, or none within the slice"));
-            None
-        }
         Err(error) => {
             let finding = Finding::error(format!("bad trace: {}", error.message));
-            let finding = finding.origin(path, error.line, error.column);
+            let finding = finding.origin(path, error.line, error.column as u64);
             findings.push(finding.at(node.span, "the trace is named here"));
             None
         }
@@ -179,20 +176,6 @@ pub(super) fn reason(error: &io::Error) -> String {
         io::ErrorKind::IsADirectory => "this is a directory".into(),
         _ => error.to_string(),
     }
-}
-
-type ReadTrace = Result<Trace, crate::workload::trace::TraceError>;
-
-/// Reads plain or gzip text, told apart by the first two bytes.
-fn read_rows(reader: impl Read, options: &TraceOptions) -> io::Result<ReadTrace> {
-    let mut reader = BufReader::with_capacity(1 << 16, reader);
-    let gzip = reader.fill_buf()?.starts_with(&[0x1f, 0x8b]);
-    Ok(if gzip {
-        let text = BufReader::new(MultiGzDecoder::new(reader));
-        Trace::read_azure_csv(text, options)
-    } else {
-        Trace::read_azure_csv(reader, options)
-    })
 }
 
 /// A reader that hashes what passes through it.

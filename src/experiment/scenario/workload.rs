@@ -27,6 +27,8 @@ pub(super) struct Context<'a> {
     pub(super) regions: Option<&'a [String]>,
     /// Directory that the path of a trace in the file starts from.
     pub(super) base_dir: &'a std::path::Path,
+    /// How the scenario is called in messages.
+    pub(super) source_name: &'a str,
     /// Where findings go.
     pub(super) findings: &'a Findings,
 }
@@ -52,8 +54,10 @@ pub(super) fn read(top: &mut Section, context: &Context) -> Option<Workload> {
     let mut trace = None;
     let arrivals = match kind {
         Some("trace") => {
-            trace = trace_file::read(&mut section, context.base_dir, context.findings);
-            trace.as_ref().map(|file| Arrivals::Trace(file.trace.clone()))
+            trace = trace_file::read(&mut section, context);
+            trace
+                .as_ref()
+                .map(|file| Arrivals::Trace(file.trace.clone()))
         }
         Some("piecewise") => segments(&mut section, context.findings).map(Arrivals::Piecewise),
         Some(kind) => rate(&mut section).map(|rate| match kind {
@@ -131,8 +135,7 @@ fn segments(section: &mut Section, findings: &Findings) -> Option<Vec<RateSegmen
         wrong(0, "the first segment must start at \"0s\"");
         return None;
     }
-    if let Some(at) = (1..segments.len()).find(|&at| segments[at].start <= segments[at - 1].start)
-    {
+    if let Some(at) = (1..segments.len()).find(|&at| segments[at].start <= segments[at - 1].start) {
         wrong(at, "does not start after the one before");
         return None;
     }
@@ -180,11 +183,17 @@ fn classes<'a>(
         findings.push(finding.at(section.span("classes"), label).help(help));
         return None;
     }
-    let read: Vec<_> = items.iter().map(|item| class(item, context, traced)).collect();
+    let read: Vec<_> = items
+        .iter()
+        .map(|item| class(item, context, traced))
+        .collect();
     let classes: Vec<RequestClass> = read.into_iter().collect::<Option<_>>()?;
     let mut good = true;
     for (at, class) in classes.iter().enumerate() {
-        if let Some(before) = classes[..at].iter().position(|other| other.name == class.name) {
+        if let Some(before) = classes[..at]
+            .iter()
+            .position(|other| other.name == class.name)
+        {
             let finding = Finding::error(format!("two classes are called `{}`", class.name));
             let finding = finding.at(items[at].span, "used again here");
             findings.push(finding.also(items[before].span, "first used here"));
@@ -205,7 +214,10 @@ fn class(node: &Node, context: &Context, traced: bool) -> Option<RequestClass> {
     let mut section = Section::of(node, "a class", findings)?;
     let name = section.required("name", "\"chat\"", decode::name);
     let weight = section.or("weight", 1.0, decode::weight);
-    let model = match (section.required_node("model", "\"claude-sonnet\""), context.models) {
+    let model = match (
+        section.required_node("model", "\"claude-sonnet\""),
+        context.models,
+    ) {
         (Some(node), Some(models)) => decode::reference("model", &models.names)(node)
             .map_err(|problem| findings.push(problem.finding("model", node)))
             .ok(),
@@ -292,7 +304,9 @@ fn regions_of(node: &Node, context: &Context) -> Option<Vec<(RegionIndex, f64)>>
     let regions: Vec<(RegionIndex, f64)> = read.into_iter().collect::<Option<_>>()?;
     if !regions.is_empty() && regions.iter().all(|(_, weight)| *weight == 0.0) {
         let finding = Finding::error("the weights of all regions are 0");
-        context.findings.push(finding.at(node.span, "users must be somewhere"));
+        context
+            .findings
+            .push(finding.at(node.span, "users must be somewhere"));
         return None;
     }
     Some(regions)

@@ -56,14 +56,18 @@ impl<'a> AccountFields<'a> {
             availability: section.field("availability", availability),
             models: models(section, context, services),
             service: services.read(section, findings),
-            capacity: part(section, "capacity", |node| service::capacity(node, findings)),
+            capacity: part(section, "capacity", |node| {
+                service::capacity(node, findings)
+            }),
             limits: part(section, "limits", |node| {
                 service::limits("limits", node, findings)
             }),
             quota: part(section, "quota", |node| {
                 service::limits("quota", node, findings)
             }),
-            failures: part(section, "failures", |node| service::failures(node, findings)),
+            failures: part(section, "failures", |node| {
+                service::failures(node, findings)
+            }),
         }
     }
 

@@ -94,8 +94,11 @@ impl Pool {
 struct Maker {
     pool: Pool,
     ids: BTreeMap<String, Span>,
-    shared: BTreeMap<(Provider, String), (Option<usize>, Option<Quota>, Span)>,
+    shared: BTreeMap<(Provider, String), Shared>,
 }
+
+/// The quota of an organisation at a provider: its position, what it is, and where it was stated.
+type Shared = (Option<usize>, Option<Quota>, Span);
 
 /// What all accounts of one entry have in common.
 struct Common {
@@ -114,7 +117,9 @@ impl Maker {
             if let Some(before) = self.ids.insert(id.clone(), entry.id_span) {
                 let finding = Finding::error(format!("two accounts are called `{id}`"));
                 let finding = finding.at(entry.id_span, "used again here");
-                context.findings.push(finding.also(before, "first used here"));
+                context
+                    .findings
+                    .push(finding.also(before, "first used here"));
                 return None;
             }
             let organisation = common.account.organisation.as_deref().map(numbered);
@@ -178,7 +183,9 @@ fn common(entry: &Entry, context: &Context) -> Option<Common> {
             context.findings.push(
                 Finding::error(format!("missing `{key}` of account `{}`", entry.id))
                     .at(entry.heading, format!("needs `{key}`"))
-                    .help(format!("add `{key} = {example}` to the account or its template"))
+                    .help(format!(
+                        "add `{key} = {example}` to the account or its template"
+                    ))
                     .needs_the_rest(),
             );
         }
@@ -262,7 +269,10 @@ fn served(fields: &AccountFields, entry: &Entry, context: &Context) -> Option<Se
 }
 
 fn no_service(offer: &Offer, entry: &Entry, context: &Context) {
-    let title = format!("no service for model `{}` at account `{}`", offer.name, entry.id);
+    let title = format!(
+        "no service for model `{}` at account `{}`",
+        offer.name, entry.id
+    );
     let help = format!(
         "add `service = {{ first_token = ..., per_output_token = ... }}` to [models.{}], to the \
          account, or to its template",
