@@ -13,6 +13,7 @@ mod distribution;
 mod document;
 mod emit;
 mod faults;
+mod file;
 mod models;
 mod output;
 mod overrides;
@@ -26,8 +27,9 @@ mod trace_file;
 mod workload;
 
 pub use diagnostics::Diagnostics;
+pub use file::load;
 pub use overrides::Overrides;
-pub use read::{load, parse};
+pub use read::parse;
 
 use crate::experiment::results::{AccountDescription, FaultDescription};
 use crate::routing::account::Account;

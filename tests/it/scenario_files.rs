@@ -167,6 +167,55 @@ fn overrides_apply() {
 /// Every key of the format, at least once, with a value that is not its default.
 const EVERYTHING: &str = include_str!("everything.toml");
 
+#[test]
+fn a_byte_order_mark_and_windows_line_ends_do_no_harm() {
+    let text = format!("\u{feff}{}", EVERYTHING.replace('\n', "\r\n"));
+    let none = Overrides::default();
+    let read = scenario::parse("everything.toml", &text, Path::new(""), &none);
+    let read = read.unwrap_or_else(|found| panic!("{found}")).scenario;
+    assert_eq!(facts(&read), facts(&everything()));
+}
+
+/// Errors of several sections come together, also those that only show when sections meet.
+#[test]
+fn a_late_check_does_not_wait_for_an_early_one() {
+    let text = EVERYTHING
+        .replace(
+            "strategy = \"smart\", policy_seed",
+            "strategy = \"smrat\", policy_seed",
+        )
+        .replace("models = [\"small\"]", "models = [\"big\"]")
+        .replace("models = [\"big\", \"small\"]", "models = [\"big\"]");
+    let none = Overrides::default();
+    let found = scenario::parse("everything.toml", &text, Path::new(""), &none).unwrap_err();
+    let message = found.render(false);
+    assert_eq!(found.errors(), 2, "{message}");
+    assert!(message.contains("unknown strategy `smrat`"), "{message}");
+    assert!(
+        message.contains("no account serves the model `small`"),
+        "{message}"
+    );
+}
+
+/// The documentation of the format names every key that exists.
+#[test]
+fn the_documentation_knows_every_key() {
+    let documentation = include_str!("../../docs/scenario-format.md");
+    let word = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    for (before, _) in EVERYTHING
+        .match_indices(" = ")
+        .map(|(at, _)| EVERYTHING.split_at(at))
+    {
+        let start = before.rfind(|c| !word(c)).map_or(0, |at| at + 1);
+        let key = &before[start..];
+        if ["big", "small", "us", "eu"].contains(&key) {
+            continue; // a name of the scenario's own
+        }
+        let named = documentation.split(|c| !word(c)).any(|known| known == key);
+        assert!(named, "`{key}` is not documented");
+    }
+}
+
 fn everything() -> Scenario {
     let parsed = scenario::parse(
         "everything.toml",

@@ -13,72 +13,13 @@ use super::routing;
 use super::section::Section;
 use super::strategies;
 use super::workload::{self, Workload};
-use super::{Loaded, Scenario, emit, output};
+use super::{Arm, Loaded, OutputOptions, Scenario, emit, output};
+use crate::experiment::results::FaultDescription;
 use crate::routing::config::RoutingConfig;
 use crate::time::{Duration, Timestamp};
-use crate::upstream::config::UpstreamConfig;
+use crate::upstream::config::{Fault, UpstreamConfig};
 use crate::workload::config::WorkloadConfig;
 use std::path::Path;
-
-/// Longest file that is read: longer ones are no scenario.
-const LARGEST_FILE: u64 = 16 << 20;
-
-/// Reads the scenario in a file.
-///
-/// # Errors
-/// If it cannot be read, or is not a valid scenario: everything that was found.
-pub fn load(path: &Path, overrides: &Overrides) -> Result<Loaded, Diagnostics> {
-    let text = text_of(path).map_err(Diagnostics::single)?;
-    let base_dir = path.parent().unwrap_or(Path::new(""));
-    parse(&path.display().to_string(), &text, base_dir, overrides)
-}
-
-fn text_of(path: &Path) -> Result<String, Finding> {
-    let name = path.display();
-    let refuse = |why: &str| Finding::error(format!("cannot read `{name}`: {why}"));
-    let facts = std::fs::metadata(path).map_err(|error| {
-        let finding = refuse(&super::trace_file::reason(&error));
-        match nearest_file(path) {
-            Some(near) => finding.help(format!("did you mean `{near}`?")),
-            None => finding.help("give the path of a scenario file, such as scenarios/outage.toml"),
-        }
-    })?;
-    if facts.is_dir() {
-        return Err(refuse("this is a directory").help("name the files: `routelab DIR/*.toml`"));
-    }
-    if facts.len() > LARGEST_FILE {
-        let help = "a scenario is a few kilobytes of TOML; a trace goes into `workload.path`";
-        return Err(refuse("it is larger than 16 MiB").help(help));
-    }
-    let bytes = std::fs::read(path).map_err(|e| refuse(&super::trace_file::reason(&e)))?;
-    String::from_utf8(bytes).map_err(|error| {
-        let good = &error.as_bytes()[..error.utf8_error().valid_up_to()];
-        let line = good.iter().filter(|byte| **byte == b'\n').count() + 1;
-        let start = good.iter().rposition(|byte| *byte == b'\n');
-        let column = good.len() - start.map_or(0, |newline| newline + 1) + 1;
-        refuse("it is not UTF-8 text")
-            .origin(name.to_string(), line as u64, column as u64)
-            .help("save it as UTF-8; a compressed or binary file is no scenario")
-    })
-}
-
-/// The file beside a missing one whose name is most like it.
-fn nearest_file(path: &Path) -> Option<String> {
-    let directory = path.parent()?;
-    let listed = match directory.as_os_str().is_empty() {
-        true => Path::new("."),
-        false => directory,
-    };
-    let names = std::fs::read_dir(listed).ok()?.take(1_000);
-    let mut names: Vec<String> = names
-        .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
-        .filter(|name| name.ends_with(".toml"))
-        .collect();
-    names.sort();
-    let wanted = path.file_name()?.to_str()?;
-    let near = decode::nearest(wanted, names.iter().map(String::as_str))?;
-    Some(directory.join(near).display().to_string())
-}
 
 /// Reads the scenario in a text. `source_name` is the name of its file in messages; `base_dir` is
 /// where the path of a trace starts from. No file is opened but that trace.
@@ -166,9 +107,7 @@ fn scenario(
     findings: &Findings,
 ) -> Option<Scenario> {
     let mut top = Section::new(table, Span::default(), "the scenario", findings);
-    let question = top.required("question", "\"Which strategy ...?\"", decode::prose);
-    let expectation = top.required("expectation", "\"I expect ...\"", decode::prose);
-    let numbers = Numbers::read(&mut top);
+    let header = Header::read(&mut top);
     let parts = parts(&mut top, source_name, base_dir, findings);
     let duration = duration(&mut top, parts.workload.as_ref());
     let warmup = warmup(&mut top, duration, findings);
@@ -180,46 +119,66 @@ fn scenario(
         findings,
     };
     let faults = faults::read(&mut top, &context);
-    let routing = base_routing(&mut top, findings);
-    let arms = strategies::read(
-        &mut top,
-        routing.as_ref().unwrap_or(&RoutingConfig::default()),
-        findings,
-    );
+    let arms = arms(&mut top, findings);
     let baseline = strategies::baseline(&mut top, arms.as_deref(), findings);
     let output = output::read(&mut top, duration, findings);
     let spans = Spans::of(&top, table);
     top.finish();
-    routing?;
-    let arms = arms?;
-    let (duration, warmup, workload) = (duration?, warmup?, parts.workload?);
-    let size = Size {
-        duration,
-        warmup,
-        replications: numbers.replications?,
-        arms: arms.len(),
-        at: spans.arrivals,
-    };
-    checks::size(&workload, &size, findings);
-    let (models, pool) = (parts.models?, parts.pool?);
-    checks::served(&workload, &spans.classes, &models, &pool, findings);
-    let regions = parts.regions.names?;
-    let (account_descriptions, lanes) = pool.describe(&regions);
+    let size = (|| {
+        Some(Size {
+            duration: duration?,
+            warmup: warmup?,
+            replications: header.replications?,
+            arms: arms.as_ref()?.len(),
+            at: spans.arrivals,
+        })
+    })();
+    together(&parts, size, &spans.classes, findings);
     let (faults, fault_descriptions) = faults?;
+    let read = Good {
+        name: stem(source_name),
+        resolved_toml: emit::document(table),
+        duration: duration?,
+        warmup: warmup?,
+        faults,
+        fault_descriptions,
+        arms: arms?,
+        baseline: baseline?,
+        output: output?,
+    };
+    assemble(read, header, parts)
+}
+
+/// What only shows when sections are seen together.
+fn together(parts: &Parts, size: Option<Size>, classes: &[Span], findings: &Findings) {
+    let Some(workload) = &parts.workload else {
+        return;
+    };
+    if let Some(size) = size {
+        checks::size(workload, &size, findings);
+    }
+    if let (Some(models), Some(pool)) = (&parts.models, &parts.pool) {
+        checks::served(workload, classes, models, pool, findings);
+    }
+}
+
+fn assemble(read: Good, header: Header, parts: Parts) -> Option<Scenario> {
+    let (pool, workload, regions) = (parts.pool?, parts.workload?, parts.regions.names?);
+    let (account_descriptions, lanes) = pool.describe(&regions);
     let trace = workload.trace.iter();
     let inputs = trace.map(|file| (file.path.clone(), file.sha256.clone()));
     Some(Scenario {
-        name: stem(source_name),
-        question: question?,
-        expectation: expectation?,
-        resolved_toml: emit::document(table),
-        seed: numbers.seed?,
-        policy_seed: numbers.policy_seed?,
-        replications: numbers.replications?,
-        duration,
-        warmup,
-        latency_objective: numbers.latency_objective?,
-        models: models.names,
+        name: read.name,
+        question: header.question?,
+        expectation: header.expectation?,
+        resolved_toml: read.resolved_toml,
+        seed: header.seed?,
+        policy_seed: header.policy_seed?,
+        replications: header.replications?,
+        duration: read.duration,
+        warmup: read.warmup,
+        latency_objective: header.latency_objective?,
+        models: parts.models?.names,
         regions,
         accounts: pool.accounts,
         account_descriptions,
@@ -228,43 +187,59 @@ fn scenario(
         workload: WorkloadConfig {
             arrivals: workload.arrivals?,
             classes: workload.classes?,
-            end: Timestamp::ZERO + duration,
+            end: Timestamp::ZERO + read.duration,
         },
         upstream: UpstreamConfig {
             accounts: pool.behaviours,
             services: parts.services.0,
             quotas: pool.quotas,
             network: parts.regions.network,
-            faults,
+            faults: read.faults,
         },
-        faults: fault_descriptions,
-        arms,
-        baseline: baseline?,
-        output: output?,
+        faults: read.fault_descriptions,
+        arms: read.arms,
+        baseline: read.baseline,
+        output: read.output,
     })
 }
 
-/// Plain numbers at the top.
-struct Numbers {
+/// What was read and is good.
+struct Good {
+    name: String,
+    resolved_toml: String,
+    duration: Duration,
+    warmup: Duration,
+    faults: Vec<Fault>,
+    fault_descriptions: Vec<FaultDescription>,
+    arms: Vec<Arm>,
+    baseline: usize,
+    output: OutputOptions,
+}
+
+/// What stands at the top, each value apart: `None` if bad.
+struct Header {
+    question: Option<String>,
+    expectation: Option<String>,
     seed: Option<u64>,
     policy_seed: Option<u64>,
     replications: Option<u32>,
     latency_objective: Option<Duration>,
 }
 
-impl Numbers {
+impl Header {
     fn read(top: &mut Section) -> Self {
         let seed = || decode::count(0..=u64::MAX);
+        let question = top.required("question", "\"Which strategy ...?\"", decode::prose);
+        let expectation = top.required("expectation", "\"I expect ...\"", decode::prose);
         let replications = top.or("replications", 10, decode::count(1..=100_000));
+        let objective = Duration::from_secs(10);
         Self {
+            question,
+            expectation,
             seed: top.or("seed", 1, seed()),
             policy_seed: top.or("policy_seed", 1, seed()),
             replications: replications.map(|number| number as u32),
-            latency_objective: top.or(
-                "latency_objective",
-                Duration::from_secs(10),
-                decode::positive_duration,
-            ),
+            latency_objective: top.or("latency_objective", objective, decode::positive_duration),
         }
     }
 }
@@ -298,6 +273,14 @@ fn warmup(top: &mut Section, duration: Option<Duration>, findings: &Findings) ->
         return None;
     }
     Some(warmup)
+}
+
+/// The arms. Where `[routing]` is bad they are read on top of the defaults, for their own errors.
+fn arms(top: &mut Section, findings: &Findings) -> Option<Vec<Arm>> {
+    let routing = base_routing(top, findings);
+    let base = routing.clone().unwrap_or_default();
+    let arms = strategies::read(top, &base, findings);
+    routing.and(arms)
 }
 
 fn base_routing(top: &mut Section, findings: &Findings) -> Option<RoutingConfig> {

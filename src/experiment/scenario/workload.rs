@@ -1,23 +1,16 @@
 //! `[workload]`: the arrival process and the classes of requests.
 
-use super::decode::{self, Decoded};
+mod classes;
+
+use super::decode;
 use super::diagnostics::{Finding, Findings};
-use super::distribution::{self, Measure};
-use super::document::{Node, Value};
+use super::document::Node;
 use super::models::Models;
-use super::regions;
 use super::section::Section;
 use super::trace_file::{self, TraceFile};
-use crate::distribution::Distribution;
-use crate::request::{
-    ModelIndex, Provider, RegionIndex, RequestPriority, RequestType, UserPreferences,
-};
 use crate::time::{Duration, Timestamp};
 use crate::units::Rate;
 use crate::workload::config::{Arrivals, RateSegment, RequestClass};
-
-/// Most classes of requests.
-const MOST_CLASSES: usize = 1_000;
 
 /// What entries are read against.
 pub(super) struct Context<'a> {
@@ -68,7 +61,7 @@ pub(super) fn read(top: &mut Section, context: &Context) -> Option<Workload> {
     };
     let traced = kind == Some("trace");
     others(&mut section, kind);
-    let classes = classes(&mut section, context, traced);
+    let classes = classes::read(&mut section, context, traced);
     section.finish();
     Some(Workload {
         arrivals,
@@ -165,189 +158,6 @@ fn segment(node: &Node, findings: &Findings) -> Option<RateSegment> {
         start: Timestamp::ZERO + start?,
         from: from?,
         to: to?,
-    })
-}
-
-fn classes<'a>(
-    section: &mut Section<'a>,
-    context: &Context<'a>,
-    traced: bool,
-) -> Option<Vec<RequestClass>> {
-    let findings = context.findings;
-    section.required_node("classes", "[[workload.classes]] for each kind of request")?;
-    let items = section.list("classes")?;
-    if items.is_empty() || items.len() > MOST_CLASSES {
-        let label = format!("{} classes", items.len());
-        let finding = Finding::error("too few or too many classes of requests");
-        let help = format!("allowed: 1 to {MOST_CLASSES} classes");
-        findings.push(finding.at(section.span("classes"), label).help(help));
-        return None;
-    }
-    let read: Vec<_> = items
-        .iter()
-        .map(|item| class(item, context, traced))
-        .collect();
-    let classes: Vec<RequestClass> = read.into_iter().collect::<Option<_>>()?;
-    let mut good = true;
-    for (at, class) in classes.iter().enumerate() {
-        if let Some(before) = classes[..at]
-            .iter()
-            .position(|other| other.name == class.name)
-        {
-            let finding = Finding::error(format!("two classes are called `{}`", class.name));
-            let finding = finding.at(items[at].span, "used again here");
-            findings.push(finding.also(items[before].span, "first used here"));
-            good = false;
-        }
-    }
-    if classes.iter().all(|class| class.weight == 0.0) {
-        let finding = Finding::error("the weights of all classes are 0");
-        let help = "a class with weight 0 is never asked for; give at least one a weight above 0";
-        findings.push(finding.at(section.span("classes"), "").help(help));
-        good = false;
-    }
-    good.then_some(classes)
-}
-
-fn class(node: &Node, context: &Context, traced: bool) -> Option<RequestClass> {
-    let findings = context.findings;
-    let mut section = Section::of(node, "a class", findings)?;
-    let name = section.required("name", "\"chat\"", decode::name);
-    let weight = section.or("weight", 1.0, decode::weight);
-    let model = match (
-        section.required_node("model", "\"claude-sonnet\""),
-        context.models,
-    ) {
-        (Some(node), Some(models)) => decode::reference("model", &models.names)(node)
-            .map_err(|problem| findings.push(problem.finding("model", node)))
-            .ok(),
-        _ => None,
-    };
-    let input_tokens = tokens(&mut section, "input_tokens", traced, findings);
-    let output_tokens = tokens(&mut section, "output_tokens", traced, findings);
-    let cached_input_share = section.or("cached_input_share", 0.0, decode::share);
-    let max_output_tokens = section.or("max_output_tokens", None, |node| match node.text() {
-        Some("none") => Ok(None),
-        _ => decode::count_u32(1)(node).map(Some),
-    });
-    let priority = decode::word("priority", RequestPriority::ALL, RequestPriority::name);
-    let priority = section.or("priority", RequestPriority::Normal, priority);
-    let kind = decode::word("request type", RequestType::ALL, RequestType::name);
-    let request_type = section.or("request_type", RequestType::Chat, kind);
-    let streaming_share = section.or("streaming_share", 0.0, decode::share);
-    let regions = section.node("regions");
-    let regions = regions.map_or(Some(Vec::new()), |node| regions_of(node, context));
-    let preferences = preferences(&mut section, findings);
-    section.finish();
-    Some(RequestClass {
-        name: name?,
-        weight: weight?,
-        model: ModelIndex(model? as u16),
-        input_tokens: input_tokens?,
-        output_tokens: output_tokens?,
-        cached_input_share: cached_input_share?,
-        max_output_tokens: max_output_tokens?,
-        priority: priority?,
-        request_type: request_type?,
-        streaming_share: streaming_share?,
-        regions: regions?,
-        preferences: preferences?,
-    })
-}
-
-fn tokens(
-    section: &mut Section,
-    key: &'static str,
-    traced: bool,
-    findings: &Findings,
-) -> Option<Distribution> {
-    if traced {
-        section.refuse(key, "the trace states the tokens of each request");
-        return Distribution::constant(0.0).ok();
-    }
-    let node = section.required_node(key, "500")?;
-    distribution::read(key, node, Measure::Tokens, findings)
-}
-
-/// Reads where users are: a name, or a table from names to weights.
-fn regions_of(node: &Node, context: &Context) -> Option<Vec<(RegionIndex, f64)>> {
-    let lookup = regions::lookup(context.regions);
-    let bad = |problem: decode::Problem, node: &Node| {
-        context.findings.push(problem.finding("regions", node));
-    };
-    let table = match &node.value {
-        Value::Text(_) => {
-            let region = lookup(node).map_err(|problem| bad(problem, node)).ok()??;
-            return Some(vec![(region, 1.0)]);
-        }
-        Value::Table(table) => table,
-        _ => {
-            let expected = "the name of a region, or a table of weights";
-            bad(decode::wrong_type(node, expected), node);
-            return None;
-        }
-    };
-    let read: Vec<Option<(RegionIndex, f64)>> = table
-        .entries
-        .iter()
-        .map(|entry| {
-            let key = Node {
-                span: entry.span,
-                value: Value::Text(entry.key.clone()),
-            };
-            let region = lookup(&key).map_err(|problem| bad(problem, &key)).ok();
-            let weight = decode::weight(&entry.node);
-            let weight = weight.map_err(|problem| bad(problem, &entry.node)).ok();
-            Some((region??, weight?))
-        })
-        .collect();
-    let regions: Vec<(RegionIndex, f64)> = read.into_iter().collect::<Option<_>>()?;
-    if !regions.is_empty() && regions.iter().all(|(_, weight)| *weight == 0.0) {
-        let finding = Finding::error("the weights of all regions are 0");
-        context
-            .findings
-            .push(finding.at(node.span, "users must be somewhere"));
-        return None;
-    }
-    Some(regions)
-}
-
-fn preferences(section: &mut Section, findings: &Findings) -> Option<UserPreferences> {
-    let Some(node) = section.node("preferences") else {
-        return Some(UserPreferences::default());
-    };
-    let mut part = Section::of(node, "`preferences`", findings)?;
-    let provider = decode::word("provider", Provider::ALL, Provider::name);
-    let provider = part.optional("provider", provider);
-    let required = part.or("provider_required", false, decode::boolean);
-    let tolerance = part.optional("latency_tolerance", decode::positive_duration);
-    let sensitivity = part.optional("cost_sensitivity", sensitivity);
-    let quality = part.optional("minimum_quality", |node| {
-        decode::count(1..=5)(node).map(|tier| tier as u8)
-    });
-    if required == Some(true) && provider == Some(None) {
-        part.missing("provider", "\"anthropic\"");
-    }
-    part.finish();
-    Some(UserPreferences {
-        provider: provider?,
-        provider_required: required?,
-        latency_tolerance: tolerance?,
-        cost_sensitivity: sensitivity?,
-        minimum_quality: quality?,
-    })
-}
-
-fn sensitivity(node: &Node) -> Decoded<f64> {
-    let share = decode::share(node)?;
-    if share > 0.0 {
-        return Ok(share);
-    }
-    Err(decode::Problem {
-        title: decode::Title::OfKey("is out of range"),
-        label: "must be above 0".into(),
-        help: Some("leave it out for users who do not look at the price".into()),
-        span: None,
     })
 }
 
