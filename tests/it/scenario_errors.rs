@@ -131,10 +131,12 @@ broken! {
     strategies_twice: with("\"least_connections\"", "\"round_robin\"");
     arm_overrides: with(
         "\"smart\"",
-        "{ name = \"a/b\", strategy = \"smart\", breaker = { open_tiem = \"5s\" }, max_attempts = 0 }"
+        "{ name = \"a/b\", strategy = \"smart\", breaker = { open_tiem = \"5s\" }, \
+         max_attempts = 0 }"
     );
     smart_to_smart: plus("[routing.smart]\nhigh = \"smart\"\nlow = \"round-robin\"");
-    breaker_settings: plus("[routing]\nbreaker = { half_open_max_in_flight = 0, open_time = \"none\" }");
+    breaker_settings: plus("[routing]\n\
+        breaker = { half_open_max_in_flight = 0, open_time = \"none\" }");
     health_weights: plus("[routing.health]\nsuccess = 0.7");
     retry_settings: plus("[routing.retry]\nmax_attempts = 2\nbackoff_base = \"10s\"");
     too_many_accounts: with("count = 3", "count = 70000\n[[accounts]]\ntemplate = \"claude\"\n\
