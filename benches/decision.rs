@@ -54,7 +54,7 @@ fn simulate(c: &mut Criterion) {
     group.bench_function("bare_loop", |b| b.iter(|| black_box(bare_loop(REQUESTS))));
     let bare = support::bare_customer(REQUESTS);
     group.bench_function("bare_customer", |b| {
-        b.iter(|| black_box(bare.run().simulated))
+        b.iter(|| black_box(bare.run().simulated));
     });
     for strategy in [Strategy::RoundRobin, Strategy::Adaptive, Strategy::Smart] {
         for accounts in [10, 1_000] {

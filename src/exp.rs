@@ -19,6 +19,7 @@ const RANGE: f64 = 700.0;
 
 /// `e^x`, off by no more than the last bit or two.
 #[inline]
+#[must_use]
 pub fn exp(x: f64) -> f64 {
     if x.is_nan() || x.abs() > RANGE {
         return libm::exp(x);

@@ -1,6 +1,6 @@
 //! Histograms of latency.
 //!
-//! Log-linear buckets, as HdrHistogram's (Gil Tene): every octave is divided into the same number
+//! Log-linear buckets, as `HdrHistogram`'s (Gil Tene): every octave is divided into the same number
 //! of buckets, so memory is constant for any number of requests, counts add up exactly in any order
 //! (results pooled over threads are the same bytes), and quantiles have a stated relative error.
 //! Several are written at every simulated request, which is why this is not the crate

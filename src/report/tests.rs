@@ -21,15 +21,15 @@ const EDGES: [Edge; 16] = [
     ("no window", |s| s.windows = 0),
     ("no request", |s| s.per_window = 0),
     ("one request", |s| {
-        (s.per_window, s.windows, s.replications) = (1, 1, 1)
+        (s.per_window, s.windows, s.replications) = (1, 1, 1);
     }),
     ("one arm", |s| s.arms.truncate(1)),
     ("no arm", |s| s.arms.clear()),
     ("odd names", |s| {
-        s.arms = vec![("a <b> & \"c\" /é 'quoted' and long", s.arms[1].1); 12]
+        s.arms = vec![("a <b> & \"c\" /é 'quoted' and long", s.arms[1].1); 12];
     }),
     ("long", |s| {
-        (s.windows, s.per_window, s.replications) = (5_000, 1, 1)
+        (s.windows, s.per_window, s.replications) = (5_000, 1, 1);
     }),
 ];
 

@@ -255,7 +255,13 @@ fn accounts_and_upstreams_say_what_the_file_says() {
     assert_eq!(upstream.accounts[1002].quota, None);
     assert_eq!(upstream.network.regions, 2);
     assert_eq!(upstream.network.matrix[1], Duration::from_millis(80));
-    assert_eq!(upstream.network.gateway.map(|region| region.at()), Some(1));
+    assert_eq!(
+        upstream
+            .network
+            .gateway
+            .map(routelab::request::RegionIndex::at),
+        Some(1)
+    );
 }
 
 #[test]

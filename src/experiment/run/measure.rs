@@ -127,7 +127,7 @@ fn latencies(metrics: &mut Metrics, statistics: &Statistics) {
         metrics[mean] = times.mean_seconds().unwrap_or(f64::NAN);
         for (metric, q) in quantiles.into_iter().zip([0.5, 0.9, 0.95, 0.99, 0.999]) {
             let value = times.histogram.quantile(q);
-            metrics[metric] = value.map_or(f64::NAN, |value| value.as_secs_f64());
+            metrics[metric] = value.map_or(f64::NAN, crate::time::Duration::as_secs_f64);
         }
     }
 }

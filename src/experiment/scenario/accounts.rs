@@ -48,7 +48,7 @@ pub(super) fn read(top: &mut Section, context: &Context, services: &mut Services
         .iter()
         .map(|item| entry(item, &templates, context, services))
         .collect();
-    let good = entries.iter().all(|entry| entry.is_some());
+    let good = entries.iter().all(std::option::Option::is_some);
     let entries: Vec<Entry> = entries.into_iter().flatten().collect();
     let pool = Pool::expand(&entries, context)?;
     good.then_some(pool)

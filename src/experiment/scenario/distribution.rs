@@ -33,7 +33,7 @@ const PARAMETERS: [&str; 8] = [
 impl Measure {
     fn quantity(self, node: &Node) -> Decoded<f64> {
         match self {
-            Self::Time => decode::duration(node).map(|length| length.as_secs_f64()),
+            Self::Time => decode::duration(node).map(crate::time::Duration::as_secs_f64),
             Self::Tokens => decode::number(0.0..=1e9)(node),
         }
     }

@@ -251,7 +251,10 @@ fn duration(top: &mut Section, workload: Option<&Workload>) -> Option<Duration> 
         return stated;
     }
     match workload {
-        Some(workload) if workload.traced => workload.trace.as_ref().map(|file| file.end()),
+        Some(workload) if workload.traced => workload
+            .trace
+            .as_ref()
+            .map(super::trace_file::TraceFile::end),
         _ => {
             top.missing("duration", "\"10min\"");
             None

@@ -177,7 +177,7 @@ pub(super) fn failures(node: &Node, findings: &Findings) -> Option<Vec<CalmFailu
     if total > 1.0 {
         findings.push(
             Finding::error("the failure rates add up to more than 1")
-                .at(node.span, format!("they add up to {:.3}", total))
+                .at(node.span, format!("they add up to {total:.3}"))
                 .help("each is a probability per attempt; together they may reach 1 at most"),
         );
         return None;
