@@ -241,15 +241,16 @@ fn assert_well_formed(xml: &str, context: &str) {
     );
 }
 
-/// `cargo test preview -- --ignored` writes a made-up report into `target/preview` to look at.
+/// Every shape can be written. To look at the charts: `ROUTELAB_PREVIEW=DIR cargo test every_shape`
+/// keeps them in DIR.
 #[test]
-#[ignore = "for looking at charts"]
-fn preview() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/preview");
-    let shapes = [("realistic", Shape::realistic())];
-    for (name, shape) in shapes.into_iter().chain(edges()) {
-        let results = shape.results();
-        write(&results, &environment(), &root.join(name)).unwrap();
-        println!("{name}\n{}", table::render(&results, false));
+fn every_shape_can_be_written() {
+    let temporary = tempfile::tempdir().unwrap();
+    let kept = std::env::var_os("ROUTELAB_PREVIEW").map(PathBuf::from);
+    let root = kept.unwrap_or_else(|| temporary.path().to_path_buf());
+    for (name, shape) in edges().chain([("realistic", Shape::realistic())]) {
+        let target = root.join(name);
+        write(&shape.results(), &environment(), &target).unwrap();
+        assert!(target.join("summary.csv").exists() && check(&target).is_ok());
     }
 }
