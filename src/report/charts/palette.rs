@@ -3,8 +3,8 @@
 //!
 //! The strategies' colours start from the palette of M. Okabe and K. Ito ("Color Universal Design",
 //! 2008), told apart under every common form of colour blindness, its yellow left out (too pale on
-//! white) and two neutrals and a violet added. Colour is never alone: each strategy has its own
-//! marker, and further arms of one strategy a shade and dashes.
+//! white) and a grey, a dark blue and a violet added. Colour is never alone: each strategy has its
+//! own marker, and further arms of one strategy a shade and dashes.
 
 use super::canvas::Colour;
 use super::marker::Marker;
@@ -38,14 +38,14 @@ pub struct Look {
 
 const fn of_strategy(strategy: Strategy) -> (Colour, Marker) {
     match strategy {
-        Strategy::RoundRobin => (Colour(0x33, 0x33, 0x33), Marker::Circle),
+        Strategy::RoundRobin => (Colour(0x1F, 0x2B, 0x4D), Marker::Circle),
         Strategy::WeightedRoundRobin => (Colour(0xE6, 0x9F, 0x00), Marker::Square),
         Strategy::LeastConnections => (Colour(0x56, 0xB4, 0xE9), Marker::Up),
         Strategy::FastestResponse => (Colour(0x00, 0x9E, 0x73), Marker::Diamond),
         Strategy::HealthBased => (Colour(0xCC, 0x79, 0xA7), Marker::Down),
         Strategy::Adaptive => (Colour(0x00, 0x72, 0xB2), Marker::Ring),
         Strategy::Geographic => (Colour(0x7A, 0x4F, 0xB5), Marker::Plus),
-        Strategy::Random => (Colour(0x99, 0x99, 0x99), Marker::Cross),
+        Strategy::Random => (Colour(0xA8, 0xA8, 0xA8), Marker::Cross),
         Strategy::Smart => (Colour(0xD5, 0x5E, 0x00), Marker::Star),
     }
 }

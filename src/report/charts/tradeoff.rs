@@ -6,7 +6,9 @@
 
 use super::axis::{Axis, extent};
 use super::canvas::{Anchor, Canvas, Font, Point};
-use super::frame::{ALL_REQUESTS, LEGEND, Panel, TEXT, TOP, legend, legend_height, note, page};
+use super::frame::{
+    ALL_REQUESTS, LEGEND, Panel, TEXT, TOP, fitted, legend, legend_height, note, page,
+};
 use super::palette::{GREY, Look, looks};
 use crate::experiment::metric::Metric;
 use crate::experiment::results::ScenarioResults;
@@ -17,7 +19,8 @@ use crate::stats::mean::Estimate;
 const BOTTOM: f64 = 460.0;
 
 /// One strategy in the plane.
-struct Spot {
+struct Spot<'a> {
+    name: &'a str,
     look: Look,
     p99: Estimate,
     cost: Estimate,
@@ -32,6 +35,7 @@ pub fn file(results: &ScenarioResults) -> File {
         .zip(&looks)
         .filter_map(|(arm, look)| {
             Some(Spot {
+                name: &arm.name,
                 look: *look,
                 p99: metric(arm, Metric::LatencyP99All)?,
                 cost: metric(arm, Metric::CostPer1kSuccesses)?,
@@ -55,6 +59,7 @@ pub fn file(results: &ScenarioResults) -> File {
         spots
             .iter()
             .for_each(|spot| paint_spot(canvas, &panel, spot));
+        paint_names(canvas, &panel, &spots);
         if spots.is_empty() {
             let middle = f64::midpoint(panel.from.0, panel.to.0);
             let note = "nothing to show: no successful request, or no request at all";
@@ -89,6 +94,39 @@ fn paint_spot(canvas: &mut Canvas, panel: &Panel, spot: &Spot) {
     spot.look
         .marker
         .draw(canvas, panel.at(p99, cost), 6.0, spot.look.colour);
+}
+
+/// Names beside the points, where there is room; the legend has them all.
+fn paint_names(canvas: &mut Canvas, panel: &Panel, spots: &[Spot]) {
+    const HALF: f64 = 7.0;
+    let font = Font::new(11.0);
+    let place = |spot: &Spot| panel.at(spot.p99.mean, spot.cost.mean);
+    let around = |(x, y): Point| ((x - HALF, y - HALF), (x + HALF, y + HALF));
+    let mut taken: Vec<(Point, Point)> = spots.iter().map(|s| around(place(s))).collect();
+    for spot in spots {
+        let (x, y) = place(spot);
+        let name = fitted(spot.name, 24);
+        let width = font.width(&name);
+        let lefts = [(x + 10.0, y - 9.0), (x + 10.0, y + 9.0)];
+        let rights = [(x - 10.0 - width, y - 9.0), (x - 10.0 - width, y + 9.0)];
+        let free = lefts.into_iter().chain(rights).find(|&(left, middle)| {
+            let own = ((left, middle - HALF), (left + width, middle + HALF));
+            let inside = own.0.0 > panel.from.0
+                && own.1.0 < panel.to.0
+                && own.0.1 > panel.from.1
+                && own.1.1 < panel.to.1;
+            inside && !taken.iter().any(|other| overlap(own, *other))
+        });
+        if let Some((left, middle)) = free {
+            taken.push(((left, middle - HALF), (left + width, middle + HALF)));
+            canvas.text(&name, (left, middle), font.colour(GREY));
+        }
+    }
+}
+
+/// Whether two rectangles, upper left and lower right, share a point.
+fn overlap(a: (Point, Point), b: (Point, Point)) -> bool {
+    a.0.0 < b.1.0 && b.0.0 < a.1.0 && a.0.1 < b.1.1 && b.0.1 < a.1.1
 }
 
 /// Steps along the front: each corner is the best that two neighbours guarantee.
