@@ -233,6 +233,18 @@ mod tests {
     }
 
     #[test]
+    fn a_swap_that_fails_midway_puts_the_old_results_back() {
+        let root = tempfile::tempdir().unwrap();
+        let target = root.path().join("outage");
+        replace(&target, &ours("one")).unwrap();
+        // The new directory was never written, so the second rename fails.
+        let error = swap(&target, &Names::beside(&target).unwrap()).unwrap_err();
+        assert!(error.to_string().contains("move into place"), "{error}");
+        assert_eq!(fs::read(target.join("charts/a.svg")).unwrap(), b"one");
+        assert_eq!(names_in(root.path()), ["outage"]);
+    }
+
+    #[test]
     fn what_is_not_ours_is_not_replaced() {
         let root = tempfile::tempdir().unwrap();
         let target = root.path().join("outage");
