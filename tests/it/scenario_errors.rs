@@ -177,6 +177,8 @@ broken! {
         [[faults]]\nkind = \"outage\"\nprovider = \"google\"\nstart = \"1min\"\nduration = \"0s\"");
     fault_keys: plus("[[faults]]\nkind = \"brownout\"\nprovider = \"anthropic\"\n\
         start = \"1min\"\nduration = \"1min\"\nrate = 0.5");
+    requests_that_never_end: plus("[routing]\ndeadline = \"none\"\n[[faults]]\n\
+        kind = \"blackhole\"\naccounts = \"claude-1\"\nstart = \"1min\"\nduration = \"1min\"");
     segments_out_of_order: with(
         "\"poisson\"\nrate = \"40rps\"",
         "\"piecewise\"\nsegments = [{ start = \"0s\", rate = \"40rps\" }, \

@@ -1,11 +1,13 @@
 //! What can only be judged once the sections are known: does it fit together, is it worth running?
 
+use super::Arm;
 use super::accounts::Pool;
 use super::diagnostics::{Finding, Findings, Span};
 use super::models::Models;
 use super::workload::{Workload, expected_requests};
 use crate::request::ModelIndex;
 use crate::time::Duration;
+use crate::upstream::config::{CalmFailure, Fault, FaultKind, Trouble};
 
 /// Requests that a 99th percentile needs: a hundred beyond it.
 const ENOUGH_FOR_P99: f64 = 10_000.0;
@@ -95,6 +97,34 @@ pub(super) fn served(
                     )),
             );
         }
+    }
+}
+
+/// Checks that every request ends: where an upstream may never answer, somebody must stop waiting.
+pub(super) fn ends(arms: &[Arm], pool: &Pool, faults: &[Fault], at: Span, findings: &Findings) {
+    let hangs = |failure: &CalmFailure| failure.trouble == Trouble::Hangs && failure.rate > 0.0;
+    let behaviours = &mut pool.behaviours.iter();
+    let cause = if behaviours.any(|account| account.failures.iter().any(hangs)) {
+        "an account can hang"
+    } else if faults
+        .iter()
+        .any(|fault| matches!(fault.kind, FaultKind::Blackhole))
+    {
+        "a blackhole swallows requests"
+    } else {
+        return;
+    };
+    let waits =
+        |arm: &&Arm| arm.routing.deadline.is_none() && arm.routing.attempt_timeout.is_none();
+    if let Some(arm) = arms.iter().find(waits) {
+        findings.push(
+            Finding::error("requests without an answer would never end")
+                .at(
+                    at,
+                    format!("strategy `{}` waits for ever, but {cause}", arm.name),
+                )
+                .help("set `deadline` or `attempt_timeout` in [routing]"),
+        );
     }
 }
 

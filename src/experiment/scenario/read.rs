@@ -134,6 +134,9 @@ fn scenario(
         })
     })();
     together(&parts, size, &spans.classes, findings);
+    if let (Some(arms), Some(pool), Some((faults, _))) = (&arms, &parts.pool, &faults) {
+        checks::ends(arms, pool, faults, spans.deadline, findings);
+    }
     let (faults, fault_descriptions) = faults?;
     let read = Good {
         name: stem(source_name),
@@ -303,6 +306,7 @@ fn base_routing(top: &mut Section, findings: &Findings) -> Option<RoutingConfig>
 struct Spans {
     arrivals: Span,
     classes: Vec<Span>,
+    deadline: Span,
 }
 
 impl Spans {
@@ -320,9 +324,12 @@ impl Spans {
                 .collect(),
             _ => Vec::new(),
         };
+        let routing = table.get("routing").and_then(|node| node.table());
+        let deadline = routing.and_then(|table| table.get("deadline"));
         Self {
             arrivals: arrivals.unwrap_or_else(|| top.span("workload")),
             classes,
+            deadline: deadline.map_or_else(|| top.span("strategies"), |node| node.span),
         }
     }
 }
