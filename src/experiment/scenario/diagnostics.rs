@@ -14,6 +14,9 @@ use std::fmt::{self, Write as _};
 /// Most findings that are shown in full; the others are counted.
 const MOST_SHOWN: usize = 50;
 
+/// Most errors, and most warnings, that are kept: a file with more is no scenario.
+const MOST_KEPT: usize = 1_000;
+
 /// Everything found out about one scenario: errors, warnings, or none.
 #[derive(Clone, Debug, Default)]
 pub struct Diagnostics {
@@ -125,10 +128,21 @@ pub(super) struct Findings(RefCell<Vec<Finding>>);
 impl Findings {
     /// Adds one, unless it is there already.
     pub(super) fn push(&self, finding: Finding) {
-        let mut all = self.0.borrow_mut();
-        if !all.contains(&finding) && all.len() < 1_000 {
-            all.push(finding);
+        let room = self.count(finding.severity) < MOST_KEPT;
+        if room && !self.0.borrow().contains(&finding) {
+            self.0.borrow_mut().push(finding);
         }
+    }
+
+    /// Whether there are so many errors that no further one is kept.
+    pub(super) fn full(&self) -> bool {
+        self.count(Severity::Error) >= MOST_KEPT
+    }
+
+    /// Counted apart, so that warnings never push out an error.
+    fn count(&self, severity: Severity) -> usize {
+        let all = self.0.borrow();
+        all.iter().filter(|f| f.severity == severity).count()
     }
 
     /// Whether one of them is an error.
@@ -223,6 +237,9 @@ impl Diagnostics {
             (0, w) => plural(w, "warning"),
             (e, w) => format!("{} and {}", plural(e, "error"), plural(w, "warning")),
         };
+        if all >= MOST_KEPT {
+            text += " or more";
+        }
         if all > MOST_SHOWN {
             let _ = write!(text, ", the first {MOST_SHOWN} of them shown");
         }

@@ -240,6 +240,9 @@ impl<'a> Section<'a> {
         let known = || self.known.iter().copied();
         let mut meant = Vec::new();
         for entry in &self.table.entries {
+            if self.findings.full() {
+                break;
+            }
             let mut all = known().chain(self.refused.iter().copied());
             if all.all(|key| key != entry.key) {
                 meant.extend(decode::nearest(&entry.key, known()));
