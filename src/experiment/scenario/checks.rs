@@ -7,7 +7,7 @@ use super::models::Models;
 use super::workload::{Workload, expected_requests};
 use crate::request::ModelIndex;
 use crate::time::Duration;
-use crate::upstream::config::{CalmFailure, Fault, FaultKind, Trouble};
+use crate::upstream::config::{AccountBehaviour, CalmFailure, Fault, FaultKind, Trouble};
 
 /// Requests that a 99th percentile needs: a hundred beyond it.
 const ENOUGH_FOR_P99: f64 = 10_000.0;
@@ -103,8 +103,8 @@ pub(super) fn served(
 /// Checks that every request ends: where an upstream may never answer, somebody must stop waiting.
 pub(super) fn ends(arms: &[Arm], pool: &Pool, faults: &[Fault], at: Span, findings: &Findings) {
     let hangs = |failure: &CalmFailure| failure.trouble == Trouble::Hangs && failure.rate > 0.0;
-    let behaviours = &mut pool.behaviours.iter();
-    let cause = if behaviours.any(|account| account.failures.iter().any(hangs)) {
+    let hanging = |account: &AccountBehaviour| account.failures.iter().any(hangs);
+    let cause = if pool.behaviours.iter().any(hanging) {
         "an account can hang"
     } else if faults
         .iter()
