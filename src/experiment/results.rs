@@ -49,6 +49,12 @@ pub struct Description {
     pub deadline: Option<Duration>,
     /// Latency within which a success counts as goodput.
     pub latency_objective: Duration,
+    /// Models, by [`crate::request::ModelIndex`].
+    pub models: Vec<String>,
+    /// Regions, by [`crate::request::RegionIndex`].
+    pub regions: Vec<String>,
+    /// Request classes, by [`crate::request::ClassIndex`].
+    pub classes: Vec<String>,
     /// Accounts, by [`crate::request::AccountIndex`].
     pub accounts: Vec<AccountDescription>,
     /// What the timeline shows apart: every account where they are few, else groups of accounts.

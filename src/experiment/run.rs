@@ -191,6 +191,14 @@ fn describe(scenario: &Scenario) -> Description {
         warmup: scenario.warmup,
         deadline: longest_deadline(scenario),
         latency_objective: scenario.latency_objective,
+        models: scenario.models.clone(),
+        regions: scenario.regions.clone(),
+        classes: scenario
+            .workload
+            .classes
+            .iter()
+            .map(|class| class.name.clone())
+            .collect(),
         accounts: scenario.account_descriptions.clone(),
         lanes: scenario.lanes.clone(),
         faults: scenario.faults.clone(),

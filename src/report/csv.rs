@@ -11,6 +11,7 @@
 //! | `accounts.csv` | strategy and account |
 //! | `segments.csv` | strategy and segment of the requests |
 //! | `faults.csv` | strategy and scheduled fault |
+//! | `requests.csv` | strategy and request of the first replication; only where it is asked for |
 //!
 //! Counts in `timeline*.csv`, `accounts.csv` and `segments.csv` are sums over all replications;
 //! rates and shares are per replication. Quantiles of few numbers are left blank: a P50 of fewer
@@ -20,6 +21,7 @@ mod accounts;
 mod comparisons;
 mod faults;
 mod replications;
+mod requests;
 mod segments;
 mod summary;
 mod timeline;
@@ -36,7 +38,7 @@ use crate::stats::Interval;
 /// Every CSV file of a scenario.
 #[must_use]
 pub fn files(results: &ScenarioResults) -> Vec<File> {
-    vec![
+    let mut files = vec![
         summary::file(results),
         replications::file(results),
         comparisons::file(results),
@@ -45,7 +47,9 @@ pub fn files(results: &ScenarioResults) -> Vec<File> {
         accounts::file(results),
         segments::file(results),
         faults::file(results),
-    ]
+    ];
+    files.extend(requests::file(results));
+    files
 }
 
 /// One row, or the header.
