@@ -24,6 +24,7 @@ pub(super) struct Pooled<'a> {
 }
 
 impl<'a> Pooled<'a> {
+    /// Nothing has come in yet.
     pub fn new(scenario: &'a Scenario) -> Self {
         Self {
             scenario,
@@ -43,6 +44,7 @@ impl<'a> Pooled<'a> {
         self.done
     }
 
+    /// Takes a cell in, and pools every replication that is complete by it.
     pub fn add(&mut self, arm: usize, replication: u32, cell: Cell) {
         let row = (replication - self.done) as usize;
         while self.pending.len() <= row {
@@ -87,6 +89,7 @@ impl<'a> Pooled<'a> {
         }
     }
 
+    /// The results of the complete replications, by strategy.
     pub fn finish(mut self, scenario: &Scenario) -> Vec<StrategyResults> {
         for (results, segments) in self.strategies.iter_mut().zip(self.segments) {
             results.segments = name_segments(scenario, segments);

@@ -3,9 +3,10 @@
 use super::{Finding, Source};
 
 /// The layer that knows nothing of ours. Its modules may name one another.
-const VOCABULARY: [&str; 7] = [
+const VOCABULARY: [&str; 8] = [
     "time",
     "rng",
+    "exp",
     "distribution",
     "units",
     "request",
@@ -21,7 +22,8 @@ const LAYERS: [(&str, &[&str]); 9] = [
     ("stats", &[]),
     ("sim", &["routing", "workload", "upstream"]),
     ("live", &["routing", "workload", "upstream"]),
-    // The parser makes the valid types of the lower layers, and needs no more of them.
+    // The parser makes the valid types of the lower layers; metrics are derived from what the
+    // gateway counts. It needs no more of them.
     (
         "experiment",
         &[
@@ -29,6 +31,7 @@ const LAYERS: [(&str, &[&str]); 9] = [
             "stats",
             "routing::account",
             "routing::config",
+            "routing::statistics",
             "workload::config",
             "workload::trace",
             "upstream::config",
