@@ -1,6 +1,6 @@
 //! Worlds for the benchmarks, made without scenario files so that only the code under test counts.
 
-#![allow(dead_code, reason = "each benchmark uses a part of it")]
+#![allow(dead_code, reason = "each benchmark or test uses a part of it")]
 
 use routelab::distribution::Distribution;
 use routelab::record::Strategy;
