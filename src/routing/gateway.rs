@@ -2,17 +2,19 @@
 //!
 //! The driver (the simulator, or the live proxy) reports what happens and carries out the
 //! [`Action`]s that follow; the core has no clock, no socket, and no thread. Every report takes
-//! `now`, which never goes back. `quinn-proto` is the model.
+//! `now`, which never goes back. `quinn-proto` is the model. What has ended is shown to an
+//! [`Observer`] at once, in place: a record is larger than all the rest of a report, and one that
+//! went through the queue of actions would be copied four times on its way.
 //!
 //! ```text
-//! on_request ─▶ Dispatch ─▶ on_first_token ─▶ on_ended(success) ─▶ RequestEnded
+//! on_request ─▶ Dispatch ─▶ on_first_token ─▶ on_ended(success) ─▶ request_ended
 //!                  │ ▲                            │ failure
 //!    on_timer ─▶ Cancel ─▶ on_ended(failure) ─▶ retry: Dispatch, now or after a back-off
 //! ```
 
 mod slots;
 
-use crate::record::{AttemptRecord, Confidence, Outcome, RequestRecord, Strategy};
+use crate::record::{AttemptRecord, Outcome, RequestRecord};
 use crate::request::{
     AccountIndex, AttemptId, ClassIndex, Failure, FailureKind, RequestFeatures, RequestId, Usage,
 };
@@ -40,8 +42,8 @@ use std::collections::{BinaryHeap, VecDeque};
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct RequestHandle(pub u32);
 
-/// What the driver has to do, or to know.
-#[derive(Clone, Copy, PartialEq, Debug)]
+/// What the driver has to do.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Action {
     /// Send the request to an account.
     Dispatch {
@@ -61,11 +63,23 @@ pub enum Action {
         /// Why.
         failure: FailureKind,
     },
-    /// An attempt has ended.
-    AttemptEnded(AttemptRecord),
-    /// A request has ended: answer the client.
-    RequestEnded(RequestHandle, RequestRecord),
 }
+
+/// Who is told of what has ended, at the moment when it ends. `()` does not care.
+pub trait Observer {
+    /// An attempt has ended.
+    fn attempt_ended(&mut self, record: &AttemptRecord) {
+        let _ = record;
+    }
+
+    /// A request has ended: answer the client. Its handle is free again afterwards. `latency` is
+    /// what it counts with ([`Statistics::latency_of`]).
+    fn request_ended(&mut self, request: RequestHandle, record: &RequestRecord, latency: Duration) {
+        let _ = (request, record, latency);
+    }
+}
+
+impl Observer for () {}
 
 /// The gateway core.
 #[derive(Clone, Debug)]
@@ -96,34 +110,26 @@ struct Timers {
     retries: u64,
 }
 
+/// A request, its record filled in as it goes along.
 #[derive(Clone, Debug)]
 struct RequestState {
-    id: RequestId,
-    class: ClassIndex,
+    record: RequestRecord,
     features: RequestFeatures,
-    arrived: Timestamp,
     deadline: Timestamp,
     /// The attempt in flight.
     live: Option<AttemptId>,
     /// Where it was sent, in order.
     tried: Vec<TargetIndex>,
-    first_token: Option<Timestamp>,
-    last: Option<(AccountIndex, Strategy)>,
     last_failure: Option<FailureKind>,
-    cost: NanoUsd,
-    wasted: NanoUsd,
-    budget_exhausted: bool,
 }
 
+/// An attempt, its record filled in as it goes along.
 #[derive(Clone, Debug)]
 struct AttemptState {
+    record: AttemptRecord,
     request: u32,
     target: TargetIndex,
     ticket: Ticket,
-    strategy: Strategy,
-    confidence: Option<Confidence>,
-    dispatched: Timestamp,
-    first_token: Option<Timestamp>,
     expected: Need,
 }
 
@@ -164,30 +170,24 @@ impl Gateway {
         id: RequestId,
         class: ClassIndex,
         features: &RequestFeatures,
+        observer: &mut impl Observer,
     ) -> RequestHandle {
         self.budget.deposit(now);
         let deadline = self
             .config
             .deadline
             .map_or(Timestamp::NEVER, |limit| now + limit);
-        let slot = self.requests.take(|reused| RequestState {
-            id,
-            class,
-            features: *features,
-            arrived: now,
-            deadline,
-            live: None,
-            tried: reused.map_or_else(Vec::new, |old| {
-                let mut tried = std::mem::take(&mut old.tried);
-                tried.clear();
-                tried
-            }),
-            first_token: None,
-            last: None,
-            last_failure: None,
-            cost: NanoUsd(0),
-            wasted: NanoUsd(0),
-            budget_exhausted: false,
+        let slot = self.requests.take(|reused| {
+            let mut tried = reused.map_or_else(Vec::new, |old| std::mem::take(&mut old.tried));
+            tried.clear();
+            RequestState {
+                record: record_of(now, id, class, features),
+                features: *features,
+                deadline,
+                live: None,
+                tried,
+                last_failure: None,
+            }
         });
         if self.config.deadline.is_some() {
             self.timers.deadline.arm(slot, deadline);
@@ -197,54 +197,75 @@ impl Gateway {
             .route(&mut self.balancer, now, features, &[], false)
         {
             Ok(decision) => self.dispatch(now, slot, &decision),
-            Err(reason) => self.finish(now, slot, Outcome::Rejected(reason)),
+            Err(reason) => self.finish(now, slot, Outcome::Rejected(reason), observer),
         }
         RequestHandle(slot)
     }
 
     fn dispatch(&mut self, now: Timestamp, slot: u32, decision: &RoutingDecision) {
         let request = self.requests.get_mut(slot);
+        let &RoutingDecision {
+            target,
+            account,
+            strategy,
+            confidence,
+            ..
+        } = decision;
         let expected = self.balancer.pool().expected_need(&request.features);
-        let ticket = self.balancer.dispatched(now, decision.target, &expected);
+        let ticket = self.balancer.dispatched(now, target, &expected);
         let pool = self.balancer.pool();
-        let nth = request
-            .tried
-            .iter()
-            .filter(|target| pool.account_of(**target) == decision.account)
-            .count() as u32;
+        let before = request.tried.iter();
+        let nth = before.filter(|t| pool.account_of(**t) == account).count() as u32;
+        request.tried.push(target);
+        let number = u8::try_from(request.tried.len()).unwrap_or(u8::MAX);
         let attempt = self.attempts.take(|_| AttemptState {
+            record: AttemptRecord {
+                request: request.record.request,
+                number,
+                account,
+                strategy,
+                dispatched: now,
+                first_token: None,
+                ended: now,
+                failure: None,
+                usage: Usage::default(),
+                cost: NanoUsd(0),
+                confidence,
+                probe: ticket.is_probe(),
+            },
             request: slot,
-            target: decision.target,
+            target,
             ticket,
-            strategy: decision.strategy,
-            confidence: decision.confidence,
-            dispatched: now,
-            first_token: None,
             expected,
         });
-        request.tried.push(decision.target);
         request.live = Some(AttemptId(attempt));
-        request.last = Some((decision.account, decision.strategy));
+        request.record.attempts = number;
+        request.record.account = Some(account);
+        request.record.strategy = Some(strategy);
         let (streaming, deadline) = (request.features.streaming, request.deadline);
-        let before_deadline = |limit: Option<Duration>| {
-            limit
-                .map(|limit| now + limit)
-                .filter(|expiry| *expiry < deadline)
-        };
-        if let Some(expiry) = before_deadline(self.config.attempt_timeout) {
-            self.timers.attempt.arm(attempt, expiry);
-        }
-        if let Some(expiry) = before_deadline(self.config.first_token_timeout)
-            && streaming
-        {
-            self.timers.first_token.arm(attempt, expiry);
-        }
+        self.arm(now, attempt, streaming, deadline);
         self.actions.push_back(Action::Dispatch {
             attempt: AttemptId(attempt),
             request: RequestHandle(slot),
-            account: decision.account,
+            account,
             nth,
         });
+    }
+
+    /// Sets an attempt's timers, those that expire before the deadline.
+    #[inline]
+    fn arm(&mut self, now: Timestamp, attempt: u32, streaming: bool, deadline: Timestamp) {
+        if let Some(limit) = self.config.attempt_timeout
+            && now + limit < deadline
+        {
+            self.timers.attempt.arm(attempt, now + limit);
+        }
+        if let Some(limit) = self.config.first_token_timeout
+            && streaming
+            && now + limit < deadline
+        {
+            self.timers.first_token.arm(attempt, now + limit);
+        }
     }
 
     /// The first token of a streaming attempt has come.
@@ -254,10 +275,10 @@ impl Gateway {
             self.timers.idle.arm(attempt.0, now + limit);
         }
         let state = self.attempts.get_mut(attempt.0);
-        state.first_token = Some(now);
-        self.requests.get_mut(state.request).first_token = Some(now);
+        state.record.first_token = Some(now);
+        self.requests.get_mut(state.request).record.first_token = Some(now);
         self.balancer
-            .first_token(now, state.target, state.dispatched);
+            .first_token(now, state.target, state.record.dispatched);
     }
 
     /// A stream that has begun goes on: restarts its idle timeout.
@@ -277,20 +298,15 @@ impl Gateway {
         attempt: AttemptId,
         failure: Option<Failure>,
         usage: Usage,
+        observer: &mut impl Observer,
     ) {
         self.disarm(attempt);
-        let state = self.attempts.get_mut(attempt.0).clone();
-        let (cost, delivered) = self.settle(now, &state, failure, usage);
+        let (slot, delivered) = self.settle(now, attempt, failure, usage, observer);
         self.attempts.release(attempt.0);
-        let request = self.requests.get_mut(state.request);
-        request.live = None;
-        request.cost += cost;
-        let Some(failure) = failure else {
-            return self.finish(now, state.request, Outcome::Success);
-        };
-        request.wasted += cost;
-        request.last_failure = Some(failure.kind);
-        self.retry(now, state.request, failure.kind, delivered);
+        match failure {
+            None => self.finish(now, slot, Outcome::Success, observer),
+            Some(failure) => self.retry(now, slot, failure.kind, delivered, observer),
+        }
     }
 
     fn disarm(&mut self, attempt: AttemptId) {
@@ -299,17 +315,21 @@ impl Gateway {
         self.timers.idle.disarm(attempt.0);
     }
 
-    /// Learns from an attempt and draws up its bill. Returns the cost, and whether the client has
+    /// Learns from an attempt and draws up its bill. Returns its request, and whether the client has
     /// already had a part of the answer.
+    #[inline]
     fn settle(
         &mut self,
         now: Timestamp,
-        attempt: &AttemptState,
+        attempt: AttemptId,
         failure: Option<Failure>,
         usage: Usage,
-    ) -> (NanoUsd, bool) {
+        observer: &mut impl Observer,
+    ) -> (u32, bool) {
+        let attempt = self.attempts.get_mut(attempt.0);
         let request = self.requests.get_mut(attempt.request);
-        let features = &request.features;
+        let (features, record) = (&request.features, &mut attempt.record);
+        let delivered = record.first_token.is_some();
         self.balancer.ended(
             now,
             &AttemptEnd {
@@ -317,40 +337,43 @@ impl Gateway {
                 ticket: attempt.ticket,
                 model: features.model,
                 streaming: features.streaming,
-                dispatched: attempt.dispatched,
-                had_first_token: attempt.first_token.is_some(),
+                dispatched: record.dispatched,
+                had_first_token: delivered,
                 failure,
                 usage,
                 expected: attempt.expected,
             },
         );
-        let charged = failure.is_none_or(|failure| consequence(failure.kind).charged);
-        let usage = if charged { usage } else { Usage::default() };
-        let pool = self.balancer.pool();
-        let served = pool.served(attempt.target, features.model);
-        let cost = served.map_or(NanoUsd(0), |served| served.prices.bill(usage));
-        let record = AttemptRecord {
-            request: request.id,
-            number: u8::try_from(request.tried.len()).unwrap_or(u8::MAX),
-            account: pool.account_of(attempt.target),
-            strategy: attempt.strategy,
-            dispatched: attempt.dispatched,
-            first_token: attempt.first_token,
-            ended: now,
-            failure: failure.map(|failure| failure.kind),
-            usage,
-            cost,
-            confidence: attempt.confidence,
-            probe: attempt.ticket.is_probe(),
-        };
+        let kind = failure.map(|failure| failure.kind);
+        record.ended = now;
+        record.failure = kind;
+        if kind.is_none_or(|kind| consequence(kind).charged) {
+            let served = self.balancer.pool().served(attempt.target, features.model);
+            record.usage = usage;
+            record.cost = served.map_or(NanoUsd(0), |served| served.prices.bill(usage));
+        }
         let tolerance = features.preferences.latency_tolerance;
-        self.statistics.attempt(&record, request.arrived, tolerance);
-        self.actions.push_back(Action::AttemptEnded(record));
-        (cost, attempt.first_token.is_some())
+        self.statistics
+            .attempt(record, request.record.arrived, tolerance);
+        observer.attempt_ended(record);
+        request.live = None;
+        request.record.cost += record.cost;
+        if kind.is_some() {
+            request.record.wasted += record.cost;
+            request.last_failure = kind;
+        }
+        (attempt.request, delivered)
     }
 
     /// Sends the request somewhere else, at once or after a back-off, or gives it up.
-    fn retry(&mut self, now: Timestamp, slot: u32, kind: FailureKind, delivered: bool) {
+    fn retry(
+        &mut self,
+        now: Timestamp,
+        slot: u32,
+        kind: FailureKind,
+        delivered: bool,
+        observer: &mut impl Observer,
+    ) {
         let request = self.requests.get_mut(slot);
         let attempts = request.tried.len();
         let allowed = consequence(kind).retry
@@ -358,11 +381,11 @@ impl Gateway {
             && attempts < usize::from(self.config.retry.max_attempts)
             && now < request.deadline;
         if !allowed {
-            return self.finish(now, slot, Outcome::Failed(kind));
+            return self.finish(now, slot, Outcome::Failed(kind), observer);
         }
         if !self.budget.withdraw(now) {
-            request.budget_exhausted = true;
-            return self.finish(now, slot, Outcome::Failed(kind));
+            request.record.budget_exhausted = true;
+            return self.finish(now, slot, Outcome::Failed(kind), observer);
         }
         let (features, tried) = (&request.features, &request.tried);
         if let Ok(decision) = self
@@ -372,9 +395,9 @@ impl Gateway {
             return self.dispatch(now, slot, &decision);
         }
         let delay = backoff(&self.config.retry, attempts as u32, self.balancer.rng());
-        let (at, deadline, id) = (now + delay, request.deadline, request.id);
+        let (at, deadline, id) = (now + delay, request.deadline, request.record.request);
         if at >= deadline {
-            return self.finish(now, slot, Outcome::Failed(kind));
+            return self.finish(now, slot, Outcome::Failed(kind), observer);
         }
         self.timers.retries += 1;
         self.timers
@@ -383,7 +406,7 @@ impl Gateway {
     }
 
     /// A back-off is over: any eligible target will do, one not yet tried rather than another.
-    fn retry_after_backoff(&mut self, now: Timestamp, slot: u32) {
+    fn retry_after_backoff(&mut self, now: Timestamp, slot: u32, observer: &mut impl Observer) {
         let request = self.requests.get_mut(slot);
         let (features, balancer) = (&request.features, &mut self.balancer);
         let decision = self
@@ -392,21 +415,32 @@ impl Gateway {
             .or_else(|_| self.router.route(balancer, now, features, &[], true));
         match (decision, request.last_failure) {
             (Ok(decision), _) => self.dispatch(now, slot, &decision),
-            (Err(_), Some(kind)) => self.finish(now, slot, Outcome::Failed(kind)),
-            (Err(reason), None) => self.finish(now, slot, Outcome::Rejected(reason)),
+            (Err(_), Some(kind)) => self.finish(now, slot, Outcome::Failed(kind), observer),
+            (Err(reason), None) => self.finish(now, slot, Outcome::Rejected(reason), observer),
         }
     }
 
     /// The client has left: whatever is in flight for it is cancelled.
-    pub fn on_client_gone(&mut self, now: Timestamp, request: RequestHandle) {
-        self.give_up(now, request.0, FailureKind::Cancelled);
+    pub fn on_client_gone(
+        &mut self,
+        now: Timestamp,
+        request: RequestHandle,
+        observer: &mut impl Observer,
+    ) {
+        self.give_up(now, request.0, FailureKind::Cancelled, observer);
     }
 
     /// Ends a request from within: by way of its attempt if one is in flight.
-    fn give_up(&mut self, now: Timestamp, slot: u32, failure: FailureKind) {
+    fn give_up(
+        &mut self,
+        now: Timestamp,
+        slot: u32,
+        failure: FailureKind,
+        observer: &mut impl Observer,
+    ) {
         match self.requests.get_mut(slot).live {
             Some(attempt) => self.cancel(attempt, failure),
-            None => self.finish(now, slot, Outcome::Failed(failure)),
+            None => self.finish(now, slot, Outcome::Failed(failure), observer),
         }
     }
 
@@ -415,33 +449,23 @@ impl Gateway {
         self.actions.push_back(Action::Cancel { attempt, failure });
     }
 
-    fn finish(&mut self, now: Timestamp, slot: u32, outcome: Outcome) {
+    #[inline]
+    fn finish(
+        &mut self,
+        now: Timestamp,
+        slot: u32,
+        outcome: Outcome,
+        observer: &mut impl Observer,
+    ) {
         self.timers.deadline.disarm(slot);
-        let request = self.requests.get_mut(slot);
-        let record = RequestRecord {
-            request: request.id,
-            class: request.class,
-            model: request.features.model,
-            priority: request.features.priority,
-            region: request.features.user_region,
-            streaming: request.features.streaming,
-            arrived: request.arrived,
-            first_token: request.first_token,
-            ended: now,
-            outcome,
-            attempts: u8::try_from(request.tried.len()).unwrap_or(u8::MAX),
-            account: request.last.map(|(account, _)| account),
-            strategy: request.last.map(|(_, strategy)| strategy),
-            budget_exhausted: request.budget_exhausted,
-            cost: request.cost,
-            wasted: request.wasted,
-        };
+        let record = &mut self.requests.get_mut(slot).record;
+        record.ended = now;
+        record.outcome = outcome;
         let pool = self.balancer.pool();
         let provider = record.account.map(|account| pool.account(account).provider);
-        self.statistics.request(&record, provider);
+        let latency = self.statistics.request(record, provider);
+        observer.request_ended(RequestHandle(slot), record, latency);
         self.requests.release(slot);
-        self.actions
-            .push_back(Action::RequestEnded(RequestHandle(slot), record));
     }
 
     /// When [`Self::on_timer`] wants to be called next; [`Timestamp::NEVER`] if not at all.
@@ -449,28 +473,22 @@ impl Gateway {
     #[inline]
     pub fn next_timer(&self) -> Timestamp {
         let timers = &self.timers;
-        let retry = timers
-            .retry
-            .peek()
-            .map_or(Timestamp::NEVER, |Reverse((at, ..))| *at);
         let attempts = timers.attempt.next_at().min(timers.first_token.next_at());
-        timers
-            .deadline
-            .next_at()
-            .min(attempts)
-            .min(timers.idle.next_at())
-            .min(retry)
+        let others = timers.deadline.next_at().min(timers.idle.next_at());
+        let retry = timers.retry.peek();
+        let retry = retry.map_or(Timestamp::NEVER, |Reverse((at, ..))| *at);
+        attempts.min(others).min(retry)
     }
 
     /// Lets every timer expire that is due. At one instant deadlines come first: a request that is
     /// over needs no retry.
-    pub fn on_timer(&mut self, now: Timestamp) {
+    pub fn on_timer(&mut self, now: Timestamp, observer: &mut impl Observer) {
         let due = |next: Option<(Timestamp, u32)>| {
             next.filter(|(at, _)| *at <= now).map(|(_, slot)| slot)
         };
         while let Some(slot) = due(self.timers.deadline.next()) {
             self.timers.deadline.disarm(slot);
-            self.give_up(now, slot, FailureKind::DeadlineExceeded);
+            self.give_up(now, slot, FailureKind::DeadlineExceeded, observer);
         }
         while let Some(attempt) = due(self.timers.attempt.next()) {
             self.cancel(AttemptId(attempt), FailureKind::AttemptTimeout);
@@ -488,14 +506,14 @@ impl Gateway {
             if self
                 .requests
                 .get(slot)
-                .is_some_and(|request| request.id == id)
+                .is_some_and(|request| request.record.request == id)
             {
-                self.retry_after_backoff(now, slot);
+                self.retry_after_backoff(now, slot, observer);
             }
         }
     }
 
-    /// The next thing that the driver has to do, or to know.
+    /// The next thing that the driver has to do.
     #[inline]
     pub fn poll_action(&mut self) -> Option<Action> {
         self.actions.pop_front()
@@ -522,5 +540,33 @@ impl Gateway {
     #[must_use]
     pub const fn statistics(&self) -> &Statistics {
         &self.statistics
+    }
+}
+
+/// The record of a request that has just arrived.
+#[inline]
+fn record_of(
+    now: Timestamp,
+    request: RequestId,
+    class: ClassIndex,
+    features: &RequestFeatures,
+) -> RequestRecord {
+    RequestRecord {
+        request,
+        class,
+        model: features.model,
+        priority: features.priority,
+        region: features.user_region,
+        streaming: features.streaming,
+        arrived: now,
+        first_token: None,
+        ended: now,
+        outcome: Outcome::Success,
+        attempts: 0,
+        account: None,
+        strategy: None,
+        budget_exhausted: false,
+        cost: NanoUsd(0),
+        wasted: NanoUsd(0),
     }
 }

@@ -21,6 +21,8 @@ pub struct RetryBudget {
     balance: i64,
     bucket_nanos: u64,
     tick: u64,
+    /// When the bucket of `tick` ends: a division for each request would be most of the work.
+    tick_ends: Timestamp,
     per_request: i64,
 }
 
@@ -34,6 +36,7 @@ impl RetryBudget {
             balance: (reserve * ONE_RETRY as f64) as i64,
             bucket_nanos: (config.budget_window.as_nanos() / BUCKETS).max(1),
             tick: 0,
+            tick_ends: Timestamp::ZERO,
             per_request: (config.budget_per_request * ONE_RETRY as f64) as i64,
         }
     }
@@ -60,13 +63,22 @@ impl RetryBudget {
     }
 
     /// Lets deposits and withdrawals that are older than the window fall out of it.
+    #[inline]
     fn turn(&mut self, now: Timestamp) {
+        if now >= self.tick_ends {
+            self.turn_to(now);
+        }
+    }
+
+    #[cold]
+    fn turn_to(&mut self, now: Timestamp) {
         let tick = now.as_nanos() / self.bucket_nanos;
         for step in 0..tick.saturating_sub(self.tick).min(BUCKETS) {
             let slot = ((tick - step) % BUCKETS) as usize;
             self.balance -= std::mem::take(&mut self.deposits[slot]);
         }
         self.tick = self.tick.max(tick);
+        self.tick_ends = Timestamp::from_nanos((tick + 1).saturating_mul(self.bucket_nanos));
     }
 }
 

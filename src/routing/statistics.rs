@@ -185,12 +185,24 @@ impl Statistics {
         }
     }
 
-    /// Counts the end of a request. `provider` is that of its last attempt.
-    pub fn request(&mut self, record: &RequestRecord, provider: Option<Provider>) {
-        if record.arrived < self.config.since {
-            return;
-        }
+    /// Counts the end of a request. `provider` is that of its last attempt. Returns the latency that
+    /// it counts with.
+    #[inline]
+    pub fn request(&mut self, record: &RequestRecord, provider: Option<Provider>) -> Duration {
         let latency = self.latency_of(record);
+        if record.arrived >= self.config.since {
+            self.count_request(record, provider, latency);
+        }
+        latency
+    }
+
+    #[inline]
+    fn count_request(
+        &mut self,
+        record: &RequestRecord,
+        provider: Option<Provider>,
+        latency: Duration,
+    ) {
         self.count(record, latency);
         let all = &mut self.latency;
         all.all.record(latency);

@@ -15,6 +15,8 @@ pub struct FifoTimers {
     links: Vec<Link>,
     head: u32,
     tail: u32,
+    /// When `head` expires.
+    next_at: Timestamp,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -31,6 +33,7 @@ impl Default for FifoTimers {
             links: vec![],
             head: NONE,
             tail: NONE,
+            next_at: Timestamp::NEVER,
         }
     }
 }
@@ -60,13 +63,14 @@ impl FifoTimers {
             armed: true,
         };
         match self.tail {
-            NONE => self.head = slot,
+            NONE => (self.head, self.next_at) = (slot, at),
             tail => self.links[tail as usize].after = slot,
         }
         self.tail = slot;
     }
 
     /// Unsets the timer of `slot`; nothing happens if it is not armed.
+    #[inline]
     pub fn disarm(&mut self, slot: u32) {
         let Some(link) = self.links.get_mut(slot as usize).filter(|link| link.armed) else {
             return;
@@ -74,7 +78,11 @@ impl FifoTimers {
         link.armed = false;
         let Link { before, after, .. } = *link;
         match before {
-            NONE => self.head = after,
+            NONE => {
+                self.head = after;
+                let next = self.links.get(after as usize);
+                self.next_at = next.map_or(Timestamp::NEVER, |link| link.at);
+            }
             before => self.links[before as usize].after = after,
         }
         match after {
@@ -86,18 +94,15 @@ impl FifoTimers {
     /// When the next timer expires; [`Timestamp::NEVER`] if none is armed.
     #[must_use]
     #[inline]
-    pub fn next_at(&self) -> Timestamp {
-        match self.head {
-            NONE => Timestamp::NEVER,
-            head => self.links[head as usize].at,
-        }
+    pub const fn next_at(&self) -> Timestamp {
+        self.next_at
     }
 
     /// The next timer to expire.
     #[must_use]
     #[inline]
     pub fn next(&self) -> Option<(Timestamp, u32)> {
-        (self.head != NONE).then(|| (self.links[self.head as usize].at, self.head))
+        (self.head != NONE).then_some((self.next_at, self.head))
     }
 }
 

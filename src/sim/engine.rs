@@ -5,12 +5,12 @@
 //! order is: fault, upstream, timer, arrival. Within each it is the order of their causes. So the
 //! order of events is total and owes nothing to chance.
 
-use crate::record::RequestRecord;
+use crate::record::{AttemptRecord, RequestRecord};
 use crate::request::{Failure, Request};
 use crate::rng::{Purpose, Streams};
 use crate::routing::account::Account;
 use crate::routing::config::RoutingConfig;
-use crate::routing::gateway::{Action, Gateway, RequestHandle};
+use crate::routing::gateway::{Action, Gateway, Observer, RequestHandle};
 use crate::routing::geography::Geography;
 use crate::routing::pool::TargetTransition;
 use crate::routing::statistics::{Statistics, StatisticsConfig};
@@ -86,7 +86,7 @@ pub enum Broken {
     /// It was asked to stop.
     Stopped,
     /// An invariant does not hold: a defect of routelab.
-    Invariant(String),
+    Invariant(Box<str>),
 }
 
 /// Requests between two looks at the stop flag.
@@ -104,7 +104,13 @@ pub fn run(
 ) -> Result<Run, Broken> {
     let mut engine = Engine::new(setup, observe);
     while engine.step()? {
-        if engine.invariants.arrivals().is_multiple_of(STOP_CHECK) && stop.load(Ordering::Relaxed) {
+        if engine
+            .books
+            .invariants
+            .arrivals()
+            .is_multiple_of(STOP_CHECK)
+            && stop.load(Ordering::Relaxed)
+        {
             return Err(Broken::Stopped);
         }
     }
@@ -117,11 +123,32 @@ struct Engine<'a> {
     fleet: Fleet,
     /// The request behind each of the gateway's handles.
     requests: Vec<Request>,
+    books: Books<'a>,
+}
+
+/// What is written down of a run.
+struct Books<'a> {
     invariants: Invariants,
     timeline: Recorder<'a>,
     breakers: Breakers,
     faults: FaultProbes<'a>,
     observe: &'a mut dyn FnMut(&RequestRecord),
+}
+
+impl Observer for Books<'_> {
+    #[inline]
+    fn attempt_ended(&mut self, record: &AttemptRecord) {
+        self.invariants.attempt_ended(record);
+        self.faults.attempt_ended(record);
+    }
+
+    #[inline]
+    fn request_ended(&mut self, _: RequestHandle, record: &RequestRecord, latency: Duration) {
+        self.invariants.request_ended(record);
+        self.timeline.request_ended(record, latency);
+        self.faults.request_ended(record, latency);
+        (self.observe)(record);
+    }
 }
 
 impl<'a> Engine<'a> {
@@ -148,11 +175,13 @@ impl<'a> Engine<'a> {
             gateway,
             fleet: Fleet::new(setup.upstream, streams),
             requests: vec![],
-            invariants: Invariants::default(),
-            timeline: Recorder::new(setup),
-            breakers: Breakers::new(setup.accounts.len(), Timestamp::ZERO + setup.warmup),
-            faults: FaultProbes::new(setup.faults, setup.accounts.len(), setup.duration),
-            observe,
+            books: Books {
+                invariants: Invariants::default(),
+                timeline: Recorder::new(setup),
+                breakers: Breakers::new(setup.accounts.len(), Timestamp::ZERO + setup.warmup),
+                faults: FaultProbes::new(setup.faults, setup.accounts.len(), setup.duration),
+                observe,
+            },
         }
     }
 
@@ -166,56 +195,54 @@ impl<'a> Engine<'a> {
         if arrival == Timestamp::NEVER && self.gateway.in_flight() == 0 || now == Timestamp::NEVER {
             return Ok(false);
         }
-        self.invariants.time(now)?;
+        self.books.invariants.time(now)?;
         if upstream == now {
             while let Some(event) = self.fleet.advance(now) {
                 self.on_upstream(now, event)?;
             }
         }
         while self.gateway.next_timer() <= now {
-            self.gateway.on_timer(now);
+            self.gateway.on_timer(now, &mut self.books);
             self.act(now)?;
         }
         if arrival == now
             && let Some((_, request)) = self.workload.take()
         {
-            self.on_arrival(now, request)?;
+            self.on_arrival(now, &request)?;
         }
         Ok(true)
     }
 
     #[inline]
-    fn on_arrival(&mut self, now: Timestamp, request: Request) -> Result<(), Broken> {
-        self.invariants.arrived();
-        let Request {
-            id,
-            class,
-            features,
-            ..
-        } = request;
-        let RequestHandle(handle) = self.gateway.on_request(now, id, class, &features);
-        if self.requests.len() <= handle as usize {
-            self.requests.resize(handle as usize + 1, request);
+    fn on_arrival(&mut self, now: Timestamp, request: &Request) -> Result<(), Broken> {
+        self.books.invariants.arrived();
+        let Request { id, class, .. } = *request;
+        let RequestHandle(handle) =
+            self.gateway
+                .on_request(now, id, class, &request.features, &mut self.books);
+        match self.requests.get_mut(handle as usize) {
+            Some(place) => *place = *request,
+            None => self.requests.resize(handle as usize + 1, *request),
         }
-        self.requests[handle as usize] = request;
         self.act(now)
     }
 
     #[inline]
     fn on_upstream(&mut self, now: Timestamp, event: UpstreamEvent) -> Result<(), Broken> {
-        match event {
-            UpstreamEvent::FirstToken { attempt } => self.gateway.on_first_token(now, attempt),
-            UpstreamEvent::Finished { attempt, usage } => {
-                self.gateway.on_ended(now, attempt, None, usage);
+        let (attempt, failure, usage) = match event {
+            UpstreamEvent::FirstToken { attempt } => {
+                self.gateway.on_first_token(now, attempt);
+                return self.act(now);
             }
+            UpstreamEvent::Finished { attempt, usage } => (attempt, None, usage),
             UpstreamEvent::Failed {
                 attempt,
                 failure,
                 usage,
-            } => {
-                self.gateway.on_ended(now, attempt, Some(failure), usage);
-            }
-        }
+            } => (attempt, Some(failure), usage),
+        };
+        self.gateway
+            .on_ended(now, attempt, failure, usage, &mut self.books);
         self.act(now)
     }
 
@@ -234,27 +261,26 @@ impl<'a> Engine<'a> {
                     account,
                     nth,
                 } => {
-                    self.invariants
-                        .dispatched(self.breakers.is_open(account), account)?;
-                    self.timeline.dispatched(now, account);
-                    self.faults.dispatched(now, account);
+                    let books = &mut self.books;
+                    books
+                        .invariants
+                        .dispatched(books.breakers.is_open(account), account)?;
+                    books.timeline.dispatched(now, account);
+                    books.faults.dispatched(now, account);
                     let request = &self.requests[request.0 as usize];
                     self.fleet.begin(now, attempt, account, nth, request);
                 }
                 Action::Cancel { attempt, failure } => {
                     let usage = self.fleet.cancel(now, attempt);
+                    let failure = Some(Failure::from(failure));
                     self.gateway
-                        .on_ended(now, attempt, Some(Failure::from(failure)), usage);
+                        .on_ended(now, attempt, failure, usage, &mut self.books);
                 }
-                Action::AttemptEnded(record) => {
-                    self.invariants.attempt_ended(&record);
-                    self.faults.attempt_ended(&record);
-                }
-                Action::RequestEnded(_, record) => self.on_request_ended(&record),
             }
         }
     }
 
+    #[inline]
     fn note_transitions(&mut self) {
         while let Some(TargetTransition {
             account,
@@ -262,40 +288,33 @@ impl<'a> Engine<'a> {
             ..
         }) = self.gateway.poll_transition()
         {
-            self.timeline.transition(account, transition);
-            self.faults.transition(account, transition);
-            self.breakers.transition(account, transition);
+            self.books.timeline.transition(account, transition);
+            self.books.faults.transition(account, transition);
+            self.books.breakers.transition(account, transition);
         }
     }
 
-    fn on_request_ended(&mut self, record: &RequestRecord) {
-        self.invariants.request_ended(record);
-        let latency = self.gateway.statistics().latency_of(record);
-        self.timeline.request_ended(record, latency);
-        self.faults.request_ended(record, latency);
-        (self.observe)(record);
-    }
-
     fn finish(self) -> Result<Run, Broken> {
-        let end = self.invariants.now();
+        let books = self.books;
+        let end = books.invariants.now();
         let pool = self.gateway.balancer().pool();
         let left = (self.gateway.in_flight(), self.fleet.in_flight());
         let in_flight = pool
             .account_indices()
             .map(|account| pool.in_flight(account))
             .sum();
-        self.invariants.at_end(left, in_flight)?;
-        let (breakers, breaker_spans) = self.breakers.finish(end);
+        books.invariants.at_end(left, in_flight)?;
+        let (breakers, breaker_spans) = books.breakers.finish(end);
         Ok(Run {
-            simulated: self.invariants.arrivals(),
-            timeline: self.timeline.finish(end),
+            simulated: books.invariants.arrivals(),
+            timeline: books.timeline.finish(end),
             breakers,
             breaker_spans,
             cool_downs: pool
                 .account_indices()
                 .map(|account| pool.cool_downs(account))
                 .collect(),
-            faults: self.faults.finish(),
+            faults: books.faults.finish(),
             end,
             statistics: self.gateway.statistics().clone(),
         })

@@ -26,7 +26,8 @@ pub(super) struct Invariants {
     sojourn_nanos: u128,
 }
 
-fn broken(what: impl Into<String>) -> Broken {
+#[cold]
+fn broken(what: impl Into<Box<str>>) -> Broken {
     Broken::Invariant(what.into())
 }
 

@@ -108,8 +108,37 @@ pub(super) struct Recorder<'a> {
     objective: Duration,
     /// By account: since when its breaker is not closed.
     not_closed: Vec<Option<Timestamp>>,
-    /// The window of the last request and its end: the next one is most likely in it too.
-    current: (usize, Timestamp),
+    of_arrival: WindowFinder,
+    of_dispatch: WindowFinder,
+}
+
+/// Finds the window of a time; it remembers the last one, which most likely holds the next too.
+#[derive(Clone, Copy, Debug)]
+struct WindowFinder {
+    length: Duration,
+    index: usize,
+    start: Timestamp,
+}
+
+impl WindowFinder {
+    const fn new(length: Duration) -> Self {
+        Self {
+            length,
+            index: 0,
+            start: Timestamp::ZERO,
+        }
+    }
+
+    #[inline]
+    fn find(&mut self, at: Timestamp) -> usize {
+        if at < self.start || at.since(self.start) >= self.length {
+            let length = self.length.as_nanos().max(1);
+            let index = at.as_nanos() / length;
+            self.index = index as usize;
+            self.start = Timestamp::from_nanos(index * length);
+        }
+        self.index
+    }
 }
 
 impl<'a> Recorder<'a> {
@@ -134,28 +163,14 @@ impl<'a> Recorder<'a> {
             lanes: setup.lanes,
             objective: setup.latency_objective,
             not_closed: vec![None; setup.accounts.len()],
-            current: (0, Timestamp::ZERO + window),
+            of_arrival: WindowFinder::new(window),
+            of_dispatch: WindowFinder::new(window),
         }
-    }
-
-    #[inline]
-    fn window_of(&mut self, at: Timestamp) -> usize {
-        let (index, end) = self.current;
-        if at < end && end - self.timeline.window <= at {
-            return index;
-        }
-        let window = self.timeline.window.as_nanos().max(1);
-        let index = at.as_nanos() / window;
-        self.current = (
-            index as usize,
-            Timestamp::from_nanos((index + 1).saturating_mul(window)),
-        );
-        index as usize
     }
 
     #[inline]
     pub fn request_ended(&mut self, record: &RequestRecord, latency: Duration) {
-        let index = (record.arrived.as_nanos() / self.timeline.window.as_nanos().max(1)) as usize;
+        let index = self.of_arrival.find(record.arrived);
         let Some(window) = self.timeline.windows.get_mut(index) else {
             return;
         };
@@ -174,7 +189,7 @@ impl<'a> Recorder<'a> {
     #[inline]
     pub fn dispatched(&mut self, now: Timestamp, account: AccountIndex) {
         let lane = self.lanes.of_account[account.at()];
-        let window = self.window_of(now);
+        let window = self.of_dispatch.find(now);
         if window < self.timeline.windows.len() {
             self.timeline.dispatches[window * self.lanes.count + lane] += 1;
         }
