@@ -281,9 +281,18 @@ impl Gateway {
             .first_token(now, state.target, state.record.dispatched);
     }
 
-    /// A stream that has begun goes on: restarts its idle timeout.
+    /// Something more of a stream has come: restarts its idle timeout. Before the first token it
+    /// does nothing, because frames that only keep a connection alive are no answer.
     pub fn on_progress(&mut self, now: Timestamp, attempt: AttemptId) {
-        if let Some(limit) = self.config.idle_timeout {
+        let begun = self
+            .attempts
+            .get_mut(attempt.0)
+            .record
+            .first_token
+            .is_some();
+        if let Some(limit) = self.config.idle_timeout
+            && begun
+        {
             self.timers.idle.disarm(attempt.0);
             self.timers.idle.arm(attempt.0, now + limit);
         }

@@ -170,10 +170,14 @@ impl<'a> Engine<'a> {
         for account in setup.accounts {
             gateway.upsert(Timestamp::ZERO, account.clone());
         }
+        let mut fleet = Fleet::new(setup.upstream, streams);
+        if let Some(limit) = setup.routing.idle_timeout {
+            fleet.report_progress(Duration::from_nanos(limit.as_nanos() / 2));
+        }
         Self {
             workload: Workload::new(setup.workload, streams),
             gateway,
-            fleet: Fleet::new(setup.upstream, streams),
+            fleet,
             requests: vec![],
             books: Books {
                 invariants: Invariants::default(),
@@ -233,6 +237,10 @@ impl<'a> Engine<'a> {
             UpstreamEvent::FirstToken { attempt } => {
                 self.gateway.on_first_token(now, attempt);
                 return self.act(now);
+            }
+            UpstreamEvent::Progress { attempt } => {
+                self.gateway.on_progress(now, attempt);
+                return Ok(());
             }
             UpstreamEvent::Finished { attempt, usage } => (attempt, None, usage),
             UpstreamEvent::Failed {

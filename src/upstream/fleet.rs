@@ -17,7 +17,7 @@ use super::fault::Faults;
 use super::quota::Buckets;
 use crate::request::{AccountIndex, AttemptId, Failure, FailureKind, RegionIndex, Request, Usage};
 use crate::rng::Streams;
-use crate::time::Timestamp;
+use crate::time::{Duration, Timestamp};
 use attempt::{Attempt, Ending, Phase, Plan, Step, Stream};
 use door::Reception;
 use std::collections::VecDeque;
@@ -46,6 +46,7 @@ pub struct Fleet {
     broken_at: Timestamp,
     begun: u64,
     in_flight: usize,
+    progress_every: Duration,
 }
 
 /// What a far end reports. Every attempt has exactly one `Finished` or `Failed`, unless it hangs or
@@ -54,6 +55,11 @@ pub struct Fleet {
 pub enum UpstreamEvent {
     /// The first token of a stream arrived; only for streaming requests.
     FirstToken {
+        /// Which attempt.
+        attempt: AttemptId,
+    },
+    /// More of a stream arrived, where [`Fleet::report_progress`] asks for that.
+    Progress {
         /// Which attempt.
         attempt: AttemptId,
     },
@@ -108,7 +114,14 @@ impl Fleet {
             broken_at: Timestamp::ZERO,
             begun: 0,
             in_flight: 0,
+            progress_every: Duration::MAX,
         }
+    }
+
+    /// Reports from now on that streams go on: each every so often, or with every token where these
+    /// come further apart. A client that times out on pauses needs that, at half its limit.
+    pub fn report_progress(&mut self, every: Duration) {
+        self.progress_every = every.max(Duration::from_nanos(1));
     }
 
     /// Begins an attempt to have `request` answered by account `to`, where it was sent `nth` times
@@ -154,6 +167,7 @@ impl Fleet {
             holds_slot: admission == Admission::RunsInSlot,
             silent,
             stream: stream_of(request, &plan),
+            progressed: now,
             round_trip: self.network.to_account(user, account),
             plan,
         };
@@ -237,7 +251,7 @@ impl Fleet {
 
     fn schedule(&mut self, attempt: AttemptId) {
         let state = &self.attempts[attempt.at()];
-        let (time, _) = state.next_step();
+        let (time, _) = state.next_step(self.progress_every);
         if !state.silent && time != Timestamp::NEVER {
             self.queue.schedule(attempt, time);
         }
@@ -248,11 +262,17 @@ impl Fleet {
         self.queue.first().filter(|(time, _)| *time == due)?;
         let (_, attempt) = self.queue.pop()?;
         let state = &mut self.attempts[attempt.at()];
-        match state.next_step().1 {
+        match state.next_step(self.progress_every).1 {
             Step::FirstToken => {
                 state.stream = Stream::Flowing;
+                state.progressed = due;
                 self.schedule(attempt);
                 Some(UpstreamEvent::FirstToken { attempt })
+            }
+            Step::Progress => {
+                state.progressed = due;
+                self.schedule(attempt);
+                Some(UpstreamEvent::Progress { attempt })
             }
             Step::FreeSlot => {
                 self.free_slot(due, attempt);

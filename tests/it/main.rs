@@ -1,6 +1,7 @@
 //! All integration tests, a module per topic: one binary links faster than ten.
 
 mod cli;
+mod idle;
 mod pinned;
 mod scenario_errors;
 mod scenario_files;

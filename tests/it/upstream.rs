@@ -135,6 +135,7 @@ impl Bench {
 fn describe(event: UpstreamEvent) -> String {
     match event {
         UpstreamEvent::FirstToken { attempt } => format!("#{} first", attempt.0),
+        UpstreamEvent::Progress { attempt } => format!("#{} progress", attempt.0),
         UpstreamEvent::Finished { attempt, usage } => {
             format!("#{} finished {}+{}", attempt.0, usage.input, usage.output)
         }

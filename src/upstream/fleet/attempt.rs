@@ -22,6 +22,8 @@ pub(super) struct Attempt {
     /// Nothing will ever be reported of it.
     pub(super) silent: bool,
     pub(super) stream: Stream,
+    /// When the client was last known to have had a token; meaningless before the first.
+    pub(super) progressed: Timestamp,
     pub(super) round_trip: Duration,
     pub(super) plan: Plan,
 }
@@ -75,6 +77,8 @@ pub(super) enum Ending {
 pub(super) enum Step {
     /// The first token reaches the client.
     FirstToken,
+    /// A stream that flows is reported to go on.
+    Progress,
     /// The work is done and the slot is free; the answer is still on the way.
     FreeSlot,
     /// The end reaches the client.
@@ -130,6 +134,7 @@ impl Attempt {
         holds_slot: false,
         silent: false,
         stream: Stream::None,
+        progressed: Timestamp::ZERO,
         round_trip: Duration::ZERO,
         plan: Plan {
             demand: Demand {
@@ -145,21 +150,36 @@ impl Attempt {
         },
     };
 
-    /// What happens next to a started attempt, and when; [`Timestamp::NEVER`] if it hangs.
+    /// What happens next to a started attempt, and when; [`Timestamp::NEVER`] if it hangs. Streams
+    /// report progress every so often ([`Duration::MAX`]: not at all).
     #[inline]
-    pub(super) fn next_step(&self) -> (Timestamp, Step) {
+    pub(super) fn next_step(&self, progress_every: Duration) -> (Timestamp, Step) {
         let work_done = self.started + self.plan.demand.end;
         let frees_slot = self.holds_slot && self.round_trip > Duration::ZERO;
-        if self.stream == Stream::Awaited {
-            let first = self.started + self.plan.demand.first_token + self.round_trip;
-            if !frees_slot || first <= work_done {
-                return (first, Step::FirstToken);
+        let stream = match self.stream {
+            Stream::None => None,
+            Stream::Awaited => {
+                let first = self.started + self.plan.demand.first_token + self.round_trip;
+                Some((first, Step::FirstToken))
             }
+            Stream::Flowing if progress_every == Duration::MAX => None,
+            Stream::Flowing => {
+                let next = self.progressed + progress_every.max(self.token_gap());
+                Some((next, Step::Progress)).filter(|_| next < work_done + self.round_trip)
+            }
+        };
+        match stream {
+            Some((at, step)) if !frees_slot || at <= work_done => (at, step),
+            _ if frees_slot => (work_done, Step::FreeSlot),
+            _ => (work_done + self.round_trip, Step::End),
         }
-        if frees_slot {
-            return (work_done, Step::FreeSlot);
-        }
-        (work_done + self.round_trip, Step::End)
+    }
+
+    /// Time between two tokens of the stream.
+    fn token_gap(&self) -> Duration {
+        let Demand { first_token, end } = self.plan.demand;
+        let gaps = u64::from(self.plan.usage.output.saturating_sub(1)).max(1);
+        Duration::from_nanos(end.saturating_sub(first_token).as_nanos() / gaps)
     }
 
     /// What it has consumed by `now`.
@@ -226,10 +246,11 @@ mod tests {
     fn steps(mut attempt: Attempt) -> Vec<(u64, Step)> {
         let mut steps = Vec::new();
         loop {
-            let (time, step) = attempt.next_step();
+            let (time, step) = attempt.next_step(Duration::MAX);
             steps.push((time.as_nanos(), step));
             match step {
                 Step::FirstToken => attempt.stream = Stream::Flowing,
+                Step::Progress => attempt.progressed = time,
                 Step::FreeSlot => attempt.holds_slot = false,
                 Step::End => return steps,
             }

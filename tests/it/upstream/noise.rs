@@ -34,6 +34,7 @@ fn outcomes(config: &UpstreamConfig, begins: &[(u64, u32)]) -> Vec<Option<(u64, 
         while let Some(time) = fleet.next_event().filter(|time| *time <= now) {
             if let Some(event) = fleet.advance(time) {
                 let (UpstreamEvent::FirstToken { attempt }
+                | UpstreamEvent::Progress { attempt }
                 | UpstreamEvent::Finished { attempt, .. }
                 | UpstreamEvent::Failed { attempt, .. }) = event;
                 let after = time.since(ms(begins[attempt.at()].0)).as_nanos();

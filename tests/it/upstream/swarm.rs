@@ -147,6 +147,10 @@ impl World {
                 assert!(known.request.features.streaming && !known.first_token);
                 known.first_token = true;
             }
+            UpstreamEvent::Progress { attempt } => {
+                let known = self.flying.get(&attempt.0).expect("progress of nobody");
+                assert!(known.first_token, "progress before the first token");
+            }
             UpstreamEvent::Finished { attempt, usage } => {
                 let known = self.flying.remove(&attempt.0).expect("an end of nobody");
                 assert_eq!(known.first_token, known.request.features.streaming);
@@ -199,7 +203,7 @@ fn run(seed: u64) -> Vec<String> {
     let config = some_config(&mut rng);
     let accounts = config.accounts.len() as u32;
     let mut world = World {
-        fleet: Fleet::new(&config, Streams::new(seed, 0)),
+        fleet: fleet(&config, seed),
         flying: BTreeMap::new(),
         now: Timestamp::ZERO,
         digest: Vec::new(),
@@ -268,4 +272,13 @@ fn nothing_stays_behind_where_nothing_hangs() {
             .count();
         assert_eq!(ends, 200, "seed {seed}");
     }
+}
+
+/// Every other fleet reports the progress of its streams.
+fn fleet(config: &UpstreamConfig, seed: u64) -> Fleet {
+    let mut fleet = Fleet::new(config, Streams::new(seed, 0));
+    if seed % 2 == 1 {
+        fleet.report_progress(Duration::from_millis(1 + seed % 50));
+    }
+    fleet
 }
