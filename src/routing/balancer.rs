@@ -111,6 +111,9 @@ impl IntelligentLoadBalancer {
         if self.candidates.is_empty() {
             return None;
         }
+        if !matches!(strategy, Strategy::RoundRobin | Strategy::Random) {
+            self.pool.settle(strategy, features.streaming);
+        }
         let view = View {
             pool: &self.pool,
             candidates: &self.candidates,

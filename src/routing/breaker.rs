@@ -109,6 +109,13 @@ impl Breaker {
         }
     }
 
+    /// Whether it admits everything.
+    #[must_use]
+    #[inline]
+    pub const fn is_closed(&self) -> bool {
+        matches!(self.state, State::Closed { .. })
+    }
+
     /// Carries out the transition from Open to HalfOpen if it is due.
     pub fn poll(&mut self, now: Timestamp) -> Option<Transition> {
         match self.state {
@@ -134,6 +141,7 @@ impl Breaker {
     }
 
     /// Notes a dispatch, which [`Self::admits`] must have allowed.
+    #[inline]
     pub const fn dispatched(&mut self) -> Ticket {
         let probe = if let State::HalfOpen { in_flight, .. } = &mut self.state {
             *in_flight += 1;
@@ -148,6 +156,7 @@ impl Breaker {
     }
 
     /// Notes the end of an attempt.
+    #[inline]
     pub fn ended(
         &mut self,
         now: Timestamp,

@@ -15,7 +15,6 @@ const RESCALE_AT: f64 = 64.0;
 #[derive(Clone, Debug)]
 pub struct ProviderShares {
     counters: [f64; Provider::ALL.len()],
-    shares: [f64; Provider::ALL.len()],
     origin: Timestamp,
     tau_nanos: f64,
 }
@@ -26,13 +25,13 @@ impl ProviderShares {
     pub fn new(tau: Duration) -> Self {
         Self {
             counters: [0.0; Provider::ALL.len()],
-            shares: [0.0; Provider::ALL.len()],
             origin: Timestamp::ZERO,
             tau_nanos: tau.as_nanos().max(1) as f64,
         }
     }
 
     /// Notes a dispatch.
+    #[inline]
     pub fn dispatched(&mut self, now: Timestamp, provider: Provider) {
         let mut exponent = now.since(self.origin).as_nanos() as f64 / self.tau_nanos;
         if exponent > RESCALE_AT {
@@ -43,17 +42,15 @@ impl ProviderShares {
             (self.origin, exponent) = (now, 0.0);
         }
         self.counters[provider.at()] += exp(exponent);
-        let per_total = 1.0 / self.counters.iter().sum::<f64>();
-        for (share, counter) in self.shares.iter_mut().zip(&self.counters) {
-            *share = counter * per_total;
-        }
     }
 
     /// Share in [0, 1] by provider.
     #[must_use]
     #[inline]
-    pub const fn shares(&self) -> &[f64; Provider::ALL.len()] {
-        &self.shares
+    pub fn shares(&self) -> [f64; Provider::ALL.len()] {
+        let total = self.counters.iter().sum::<f64>();
+        let per_total = if total > 0.0 { 1.0 / total } else { 0.0 };
+        self.counters.map(|counter| counter * per_total)
     }
 }
 

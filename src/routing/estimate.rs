@@ -36,6 +36,13 @@ impl DecayingMean {
         self.measured.then_some(self.seconds)
     }
 
+    /// Whether there is an estimate.
+    #[must_use]
+    #[inline]
+    pub const fn is_measured(&self) -> bool {
+        self.measured
+    }
+
     /// When the last sample was taken; `None` while unmeasured.
     #[must_use]
     pub fn last(&self) -> Option<Timestamp> {
@@ -43,6 +50,7 @@ impl DecayingMean {
     }
 
     /// Takes a sample at `now`.
+    #[inline]
     pub fn observe(&mut self, now: Timestamp, sample: Duration, tau: Duration) {
         let x = sample.as_secs_f64();
         if self.measured {
@@ -79,24 +87,33 @@ pub const BUCKETS: usize = 10;
 /// Ticks are counted from time 0, so that the buckets of all targets turn together.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SuccessWindow {
-    successes: [u32; BUCKETS],
-    ended: [u32; BUCKETS],
     sum_successes: u32,
     sum_ended: u32,
     tick: u64,
+    /// Place of `tick` in the ring.
+    slot: u32,
+    buckets: [Bucket; BUCKETS],
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Bucket {
+    successes: u32,
+    ended: u32,
 }
 
 impl SuccessWindow {
     /// Empty, at tick 0.
     #[must_use]
     pub const fn new() -> Self {
-        let none = [0; BUCKETS];
         Self {
-            successes: none,
-            ended: none,
             sum_successes: 0,
             sum_ended: 0,
             tick: 0,
+            slot: 0,
+            buckets: [Bucket {
+                successes: 0,
+                ended: 0,
+            }; BUCKETS],
         }
     }
 
@@ -113,20 +130,25 @@ impl SuccessWindow {
         let steps = tick.saturating_sub(self.tick).min(BUCKETS as u64);
         for step in 0..steps {
             let slot = ((tick - step) % BUCKETS as u64) as usize;
-            self.sum_successes -= std::mem::take(&mut self.successes[slot]);
-            self.sum_ended -= std::mem::take(&mut self.ended[slot]);
+            let bucket = std::mem::take(&mut self.buckets[slot]);
+            self.sum_successes -= bucket.successes;
+            self.sum_ended -= bucket.ended;
         }
         self.tick = self.tick.max(tick);
+        self.slot = (self.tick % BUCKETS as u64) as u32;
         self.sum_ended != before
     }
 
     /// Counts the end of an attempt during `tick`.
+    #[inline]
     pub fn record(&mut self, tick: u64, success: bool) {
-        self.turn(tick);
-        let slot = (self.tick % BUCKETS as u64) as usize;
-        self.ended[slot] += 1;
+        if tick > self.tick {
+            self.turn(tick);
+        }
+        let bucket = &mut self.buckets[self.slot as usize];
+        bucket.ended += 1;
         self.sum_ended += 1;
-        self.successes[slot] += u32::from(success);
+        bucket.successes += u32::from(success);
         self.sum_successes += u32::from(success);
     }
 }

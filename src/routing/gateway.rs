@@ -471,7 +471,7 @@ impl Gateway {
         record.ended = now;
         record.outcome = outcome;
         let pool = self.balancer.pool();
-        let provider = record.account.map(|account| pool.account(account).provider);
+        let provider = record.account.map(|account| pool.provider_of(account));
         let latency = self.statistics.request(record, provider);
         observer.request_ended(RequestHandle(slot), record, latency);
         self.requests.release(slot);

@@ -6,15 +6,25 @@
 //! concerned, and a decision is a scan over plain arrays. The alternative, to work scores out from
 //! the facts for all targets at each decision, costs ten times as much at a thousand targets.
 //!
+//! Scores are needed by a decision, not by an event, and several events may come between two
+//! decisions (or no decision ever ask for scores: `round_robin` does not): an event only marks its
+//! target, and [`Pool::settle`] works the scores out before a decision that reads them.
+//!
+//! What events touch is kept apart from what the owner wrote about an account: with a thousand
+//! accounts the first fits in the cache if it is not mixed with names and lists.
+//!
 //! Changes that come with time alone (an open breaker turns half-open) are worked off lazily by
 //! [`Pool::advance`], from a heap with at most one valid entry for each target.
 
+mod keys;
 mod learned;
 mod sets;
 
+pub use keys::{Keys, PROVIDERS, Ranking};
 pub use learned::AttemptEnd;
-pub use sets::{Keys, Sets};
+pub use sets::Sets;
 
+use crate::record::Strategy;
 use crate::request::{AccountIndex, ModelIndex, Provider, RequestFeatures};
 use crate::routing::account::{Account, Availability, ServedModel};
 use crate::routing::breaker::{Breaker, BreakerState, Ticket, Transition};
@@ -34,6 +44,10 @@ use std::collections::{BTreeMap, BinaryHeap, VecDeque};
 pub struct Pool {
     config: RoutingConfig,
     accounts: Vec<AccountState>,
+    /// What the owner says of each account.
+    descriptions: Vec<Account>,
+    /// The models of all accounts, those of one account side by side.
+    offers: Vec<ServedModel>,
     ids: BTreeMap<String, AccountIndex>,
     targets: Vec<Target>,
     keys: Keys,
@@ -60,28 +74,31 @@ pub struct TargetTransition {
     pub transition: Transition,
 }
 
+/// What of an account decides whether and how much it is used.
 #[derive(Clone, Debug)]
 struct AccountState {
-    account: Account,
     in_flight: u32,
+    max_in_flight: u32,
+    weight: u32,
+    provider: Provider,
+    enabled: bool,
+    quota: Option<u32>,
+    /// Its stretch of [`Pool::offers`].
+    offers: (u32, u32),
     cool_down: CoolDown,
-    quota: Option<usize>,
 }
 
 #[derive(Clone, Debug)]
 struct Target {
     account: AccountIndex,
-    window: SuccessWindow,
+    error_streak: u32,
     response: DecayingMean,
     first_token: DecayingMean,
-    error_streak: u32,
-    last_success: Option<Timestamp>,
-    last_failure: Option<Timestamp>,
     breaker: Breaker,
-    /// Parts of the scores, as of the last change.
-    parts: Components,
     /// Time of the valid entry in `wakes`.
     wake: Timestamp,
+    window: SuccessWindow,
+    last_failure: Option<Timestamp>,
 }
 
 /// What is known of one model at all accounts.
@@ -107,6 +124,8 @@ impl Pool {
     pub fn new(config: &RoutingConfig) -> Self {
         Self {
             accounts: vec![],
+            descriptions: vec![],
+            offers: vec![],
             ids: BTreeMap::new(),
             targets: vec![],
             keys: Keys::default(),
@@ -127,25 +146,22 @@ impl Pool {
     pub fn upsert(&mut self, now: Timestamp, account: Account) -> AccountIndex {
         let quota = self.quota_of(&account);
         let index = if let Some(&index) = self.ids.get(&account.id) {
-            let known = &mut self.accounts[index.at()];
-            known.account = account;
-            known.quota = quota;
             index
         } else {
             let index = AccountIndex(self.accounts.len() as u32);
             self.ids.insert(account.id.clone(), index);
-            self.accounts.push(AccountState {
-                account,
-                in_flight: 0,
-                cool_down: CoolDown::default(),
-                quota,
-            });
+            self.accounts.push(AccountState::new(account.provider));
+            self.descriptions.push(account.clone());
             self.targets.push(Target::new(index));
             index
         };
+        self.accounts[index.at()].describe(&account, quota);
+        self.descriptions[index.at()] = account;
+        self.list_offers();
         let target = TargetIndex(index.0);
-        let account = &self.accounts[index.at()].account;
+        let account = &self.descriptions[index.at()];
         self.keys.grow(self.targets.len());
+        self.keys.describe(target, account);
         self.sets.describe(target, self.targets.len(), account);
         for served in &account.models {
             let models = self.models.len().max(served.model.at() + 1);
@@ -158,7 +174,7 @@ impl Pool {
     }
 
     /// The count that the account's declared limits belong to.
-    fn quota_of(&mut self, account: &Account) -> Option<usize> {
+    fn quota_of(&mut self, account: &Account) -> Option<u32> {
         let quota = DeclaredQuota::new(&account.limits)?;
         let owner = account.organisation.as_ref().unwrap_or(&account.id).clone();
         let next = self.quotas.len();
@@ -169,7 +185,16 @@ impl Pool {
         if index == next {
             self.quotas.push(quota);
         }
-        Some(index)
+        Some(index as u32)
+    }
+
+    fn list_offers(&mut self) {
+        self.offers.clear();
+        for (state, account) in self.accounts.iter_mut().zip(&self.descriptions) {
+            let start = self.offers.len() as u32;
+            self.offers.extend_from_slice(&account.models);
+            state.offers = (start, self.offers.len() as u32);
+        }
     }
 
     /// Works off what has changed by time alone. Every other call expects it to have been called
@@ -211,16 +236,22 @@ impl Pool {
     }
 
     /// Notes that an attempt was sent to `target`, which must admit it.
+    #[inline]
     pub fn dispatched(&mut self, now: Timestamp, target: TargetIndex, expected: &Need) -> Ticket {
-        let ticket = self.targets[target.at()].breaker.dispatched();
-        let account = &mut self.accounts[self.targets[target.at()].account.at()];
+        let state = &mut self.targets[target.at()];
+        let account = &mut self.accounts[state.account.at()];
+        let ticket = state.breaker.dispatched();
         account.in_flight += 1;
-        let provider = account.account.provider;
+        let (provider, in_flight) = (account.provider, account.in_flight);
+        let crosses = in_flight == 1 || in_flight >= account.max_in_flight || ticket.is_probe();
         if let Some(quota) = account.quota {
-            self.quotas[quota].take(now, expected);
+            self.quotas[quota as usize].take(now, expected);
         }
         self.shares.dispatched(now, provider);
-        self.refresh_load(target, now);
+        self.keys.mark(target);
+        if crosses {
+            self.sort(target, now);
+        }
         ticket
     }
 
@@ -240,32 +271,49 @@ impl Pool {
         state
             .first_token
             .forget(now, self.config.metrics.forget_after);
-        state.learn_parts(&self.config);
-        self.keys.set_estimates(target, state);
         let wake = state.next_change(now, account, &self.config);
         if wake < state.wake {
             state.wake = wake;
             self.wakes.push(Reverse((wake, target.0)));
             self.next_change = self.next_change.min(wake);
         }
-        self.refresh_load(target, now);
+        self.sort(target, now);
     }
 
-    /// Brings up to date whatever follows from the number of attempts in flight at `target`.
-    #[inline]
-    fn refresh_load(&mut self, target: TargetIndex, now: Timestamp) {
-        let state = &mut self.targets[target.at()];
+    /// Puts `target` into the sets that it belongs to now.
+    fn sort(&mut self, target: TargetIndex, now: Timestamp) {
+        let state = &self.targets[target.at()];
         let account = &self.accounts[state.account.at()];
-        state.parts.connections =
-            score::connections(account.in_flight, account.account.max_in_flight);
-        self.keys.set_scores(target, state, account, &self.config);
         self.sets.set(target, now, state, account, &self.config);
+        self.keys.mark(target);
     }
 
-    /// Scores and estimates that strategies compare.
+    /// Works out the scores and estimates of the targets marked since the last time, and ranks by
+    /// what `strategy` compares (by the time to first token for a `streaming` request).
+    #[inline]
+    pub(super) fn settle(&mut self, strategy: Strategy, streaming: bool) {
+        while let Some(target) = self.keys.next_marked() {
+            let state = &self.targets[target.at()];
+            let account = &self.accounts[state.account.at()];
+            let admitting = self.sets.admitting.contains(target);
+            self.keys
+                .set(target, state, account, admitting, &self.config);
+        }
+        match strategy {
+            Strategy::LeastConnections => self.keys.free.rank(),
+            Strategy::FastestResponse if streaming => self.keys.first_token.rank(),
+            Strategy::FastestResponse => self.keys.response.rank(),
+            Strategy::HealthBased => self.keys.health.rank(),
+            Strategy::Adaptive | Strategy::Smart => self.keys.rank_adaptive(),
+            Strategy::Geographic => self.keys.connections.rank(),
+            Strategy::RoundRobin | Strategy::WeightedRoundRobin | Strategy::Random => (),
+        }
+    }
+
+    /// Scores and estimates that strategies compare, as of the last [`Self::settle`].
     #[must_use]
     #[inline]
-    pub const fn keys(&self) -> &Keys {
+    pub(super) const fn keys(&self) -> &Keys {
         &self.keys
     }
 
@@ -305,17 +353,29 @@ impl Pool {
     /// An account as its owner describes it.
     #[must_use]
     pub fn account(&self, index: AccountIndex) -> &Account {
-        &self.accounts[index.at()].account
+        &self.descriptions[index.at()]
+    }
+
+    /// Whose an account is.
+    #[must_use]
+    #[inline]
+    pub fn provider_of(&self, index: AccountIndex) -> Provider {
+        self.accounts[index.at()].provider
     }
 
     /// What `target` says about a model it serves.
     #[must_use]
+    #[inline]
     pub fn served(&self, target: TargetIndex, model: ModelIndex) -> Option<&ServedModel> {
-        let models = &self.account(self.account_of(target)).models;
-        models
-            .binary_search_by_key(&model, |served| served.model)
-            .ok()
-            .map(|at| &models[at])
+        let (start, end) = self.accounts[self.account_of(target).at()].offers;
+        let offers = &self.offers[start as usize..end as usize];
+        match offers {
+            [only] => (only.model == model).then_some(only),
+            _ => offers
+                .binary_search_by_key(&model, |served| served.model)
+                .ok()
+                .map(|at| &offers[at]),
+        }
     }
 
     /// All accounts.
@@ -383,7 +443,7 @@ impl Pool {
         let account = &self.accounts[self.account_of(target).at()];
         account
             .quota
-            .is_none_or(|quota| self.quotas[quota].has_room(now, need))
+            .is_none_or(|quota| self.quotas[quota as usize].has_room(now, need))
     }
 
     /// Whether any account declares a quota.
@@ -405,6 +465,7 @@ impl Pool {
     }
 
     /// The next breaker transition that has not been reported yet.
+    #[inline]
     pub fn take_transition(&mut self) -> Option<TargetTransition> {
         self.transitions.pop_front()
     }
@@ -422,12 +483,29 @@ impl Pool {
 }
 
 impl AccountState {
-    const fn is_full(&self) -> bool {
-        self.in_flight >= self.account.max_in_flight
+    fn new(provider: Provider) -> Self {
+        Self {
+            in_flight: 0,
+            max_in_flight: 0,
+            weight: 1,
+            provider,
+            enabled: false,
+            quota: None,
+            offers: (0, 0),
+            cool_down: CoolDown::default(),
+        }
     }
 
-    fn is_enabled(&self) -> bool {
-        self.account.availability == Availability::Enabled
+    fn describe(&mut self, account: &Account, quota: Option<u32>) {
+        self.max_in_flight = account.max_in_flight;
+        self.weight = account.weight;
+        self.provider = account.provider;
+        self.enabled = account.availability == Availability::Enabled;
+        self.quota = quota;
+    }
+
+    const fn is_full(&self) -> bool {
+        self.in_flight >= self.max_in_flight
     }
 }
 
@@ -435,33 +513,30 @@ impl Target {
     const fn new(account: AccountIndex) -> Self {
         Self {
             account,
-            window: SuccessWindow::new(),
+            error_streak: 0,
             response: DecayingMean::new(),
             first_token: DecayingMean::new(),
-            error_streak: 0,
-            last_success: None,
-            last_failure: None,
             breaker: Breaker::new(),
-            parts: Components {
-                success: 1.0,
-                response: 0.5,
-                connections: 1.0,
-                stability: 1.0,
-            },
             wake: Timestamp::NEVER,
+            window: SuccessWindow::new(),
+            last_failure: None,
         }
     }
 
-    /// Works out the parts of the scores that come from samples.
-    fn learn_parts(&mut self, config: &RoutingConfig) {
+    /// The parts of the scores.
+    #[inline]
+    fn parts(&self, account: &AccountState, config: &RoutingConfig) -> Components {
         let reference = config.metrics.response_reference.as_secs_f64();
-        self.parts.success = self.window.rate();
-        self.parts.response = score::response(self.response.seconds(), reference);
-        self.parts.stability = score::stability(self.error_streak, config.metrics.streak_limit);
+        Components {
+            success: self.window.rate(),
+            response: score::response(self.response.seconds(), reference),
+            connections: score::connections(account.in_flight, account.max_in_flight),
+            stability: score::stability(self.error_streak, config.metrics.streak_limit),
+        }
     }
 
     fn admits(&self, now: Timestamp, account: &AccountState, config: &RoutingConfig) -> bool {
-        account.is_enabled()
+        account.enabled
             && !account.is_full()
             && account.cool_down.until() <= now
             && config

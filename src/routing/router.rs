@@ -15,7 +15,7 @@ use crate::request::{AccountIndex, RequestFeatures, Usage};
 use crate::routing::balancer::{Ineligible, IntelligentLoadBalancer, context_need};
 use crate::routing::config::{RoutingConfig, SmartConfig};
 use crate::routing::pool::Pool;
-use crate::routing::target::{TargetIndex, TargetSet};
+use crate::routing::target::{TargetIndex, TargetSet, members};
 use crate::time::{Duration, Timestamp};
 use crate::units::NanoUsd;
 
@@ -113,13 +113,9 @@ impl SmartRouter {
             is_retry,
         };
         let confidence = self.is_smart().then(|| {
-            confidence::confidence(
-                &self.config.confidence,
-                balancer.pool(),
-                target,
-                features,
-                doubts,
-            )
+            balancer.pool_mut().settle(strategy, features.streaming);
+            let config = &self.config.confidence;
+            confidence::confidence(config, balancer.pool(), target, features, doubts)
         });
         let account = balancer.pool().account_of(target);
         Ok(RoutingDecision {
@@ -145,12 +141,11 @@ impl SmartRouter {
         if strategy == Strategy::Adaptive {
             let measured = balancer.pool().sets().measured.words();
             let candidates = balancer.candidates().words();
-            let both: u32 = measured
+            let mut both = measured
                 .iter()
                 .zip(candidates)
-                .map(|(a, b)| (a & b).count_ones())
-                .sum();
-            if both < 2 {
+                .flat_map(|(a, b)| members(a & b));
+            if both.nth(1).is_none() {
                 return self.config.while_unmeasured;
             }
         }

@@ -73,24 +73,17 @@ impl Strategies {
     #[inline]
     pub fn pick(&mut self, strategy: Strategy, view: &View) -> Option<TargetIndex> {
         let sets = view.pool.sets();
-        let first = |some: &TargetSet| some.intersects(view.candidates);
-        if first(&sets.half_open) {
-            return self
-                .scan
-                .uniform_in_both(view.candidates, &sets.half_open, &mut self.rng);
-        }
         let cold = match strategy {
-            Strategy::FastestResponse if view.features.streaming => &sets.cold_first_token,
-            Strategy::FastestResponse
-            | Strategy::HealthBased
-            | Strategy::Adaptive
-            | Strategy::Smart => &sets.cold_response,
-            _ => return self.pick_plain(strategy, view),
+            Strategy::FastestResponse => sets.cold(view.features.streaming),
+            Strategy::HealthBased | Strategy::Adaptive | Strategy::Smart => sets.cold(false),
+            _ => None,
         };
-        if first(cold) {
-            return self
-                .scan
-                .uniform_in_both(view.candidates, cold, &mut self.rng);
+        for first in [sets.half_open(), cold].into_iter().flatten() {
+            if first.intersects(view.candidates) {
+                return self
+                    .scan
+                    .uniform_in_both(view.candidates, first, &mut self.rng);
+            }
         }
         self.pick_plain(strategy, view)
     }

@@ -20,6 +20,18 @@ impl TargetIndex {
 /// Bits of one word of a set.
 pub const WORD: usize = 64;
 
+/// Members of a word, as positions of bits in rising order.
+#[inline]
+pub fn members(mut word: u64) -> impl Iterator<Item = u32> {
+    std::iter::from_fn(move || {
+        (word != 0).then(|| {
+            let bit = word.trailing_zeros();
+            word &= word - 1;
+            bit
+        })
+    })
+}
+
 /// A set of targets.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TargetSet(Vec<u64>);
@@ -63,8 +75,12 @@ impl TargetSet {
     /// Becomes the intersection of `a` and `b`.
     #[inline]
     pub fn assign_and(&mut self, a: &Self, b: &Self) {
-        self.0.clear();
-        self.0.extend(a.0.iter().zip(&b.0).map(|(a, b)| a & b));
+        self.0.resize(a.0.len().min(b.0.len()), 0);
+        let both = a.0.iter().zip(&b.0);
+        self.0
+            .iter_mut()
+            .zip(both)
+            .for_each(|(word, (a, b))| *word = a & b);
     }
 
     /// Becomes a copy of `other`, in place.
@@ -114,14 +130,7 @@ impl TargetSet {
     #[inline]
     pub fn iter(&self) -> impl Iterator<Item = TargetIndex> + '_ {
         self.0.iter().enumerate().flat_map(|(index, word)| {
-            let mut rest = *word;
-            std::iter::from_fn(move || {
-                (rest != 0).then(|| {
-                    let bit = rest.trailing_zeros();
-                    rest &= rest - 1;
-                    TargetIndex((index * WORD) as u32 + bit)
-                })
-            })
+            members(*word).map(move |bit| TargetIndex((index * WORD) as u32 + bit))
         })
     }
 

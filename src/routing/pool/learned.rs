@@ -34,21 +34,28 @@ pub struct AttemptEnd {
 
 impl Pool {
     /// Learns a time to first token.
+    #[inline]
     pub fn first_token(&mut self, now: Timestamp, target: TargetIndex, dispatched: Timestamp) {
         let tau = self.config.metrics.latency_tau;
-        self.targets[target.at()]
-            .first_token
-            .observe(now, now.since(dispatched), tau);
-        self.refresh(target, now);
+        let estimate = &mut self.targets[target.at()].first_token;
+        let was_measured = estimate.is_measured();
+        estimate.observe(now, now.since(dispatched), tau);
+        if was_measured {
+            self.keys.mark(target);
+        } else {
+            self.refresh(target, now);
+        }
     }
 
     /// Learns from the end of an attempt.
+    #[inline]
     pub fn ended(&mut self, now: Timestamp, end: &AttemptEnd) {
         let state = &mut self.targets[end.target.at()];
         let account = &mut self.accounts[state.account.at()];
+        let ordinary = end.failure.is_none() && state.is_ordinary(account);
         account.in_flight -= 1;
         if let Some(quota) = account.quota {
-            self.quotas[quota].correct(&end.expected, end.usage);
+            self.quotas[quota as usize].correct(&end.expected, end.usage);
         }
         let judgement = match end.failure {
             None => {
@@ -68,7 +75,11 @@ impl Pool {
                 transition,
             });
         }
-        self.refresh(end.target, now);
+        if ordinary {
+            self.keys.mark(end.target);
+        } else {
+            self.refresh(end.target, now);
+        }
     }
 }
 
@@ -80,6 +91,18 @@ impl ModelFacts {
 }
 
 impl Target {
+    /// Whether a success, now, would change estimates only: no set that the target belongs to, and
+    /// nothing that time will change earlier than it would without.
+    #[inline]
+    const fn is_ordinary(&self, account: &AccountState) -> bool {
+        self.breaker.is_closed()
+            && self.error_streak == 0
+            && self.response.is_measured()
+            && account.in_flight > 1
+            && account.in_flight < account.max_in_flight
+    }
+
+    #[inline]
     fn succeeded(
         &mut self,
         now: Timestamp,
@@ -90,7 +113,6 @@ impl Target {
     ) {
         self.window.record(tick, true);
         self.error_streak = 0;
-        self.last_success = Some(now);
         self.response
             .observe(now, now.since(end.dispatched), config.metrics.latency_tau);
         account.cool_down.success();

@@ -41,7 +41,7 @@ pub(super) fn confidence(
         config.base
             + config.capability * capability(pool, target, features)
             + config.preference * preference(pool, target, features)
-            + config.health * pool.keys().health[target.at()]
+            + config.health * pool.keys().health.key(target.at())
             - config.doubt * f64::from(count),
     )
 }

@@ -1,12 +1,14 @@
 //! `adaptive`: health, success, response, load and provider diversity in one score.
 //!
 //! Diversity changes for all targets of a provider at every dispatch, so it is added during the
-//! scan: once for a run of targets of one provider, else target by target.
+//! scan, to the best of each provider in a word: rounding is monotone, so the highest base has the
+//! highest sum.
 
 use super::View;
-use super::scan::{Scan, highest_of_run};
+use super::scan::{Scan, equal_to, higher};
 use crate::rng::Rng;
-use crate::routing::target::{TargetIndex, WORD};
+use crate::routing::pool::PROVIDERS;
+use crate::routing::target::{TargetIndex, WORD, members};
 
 pub(super) fn pick(
     view: &View,
@@ -15,21 +17,40 @@ pub(super) fn pick(
     rng: &mut Rng,
 ) -> Option<TargetIndex> {
     let keys = view.pool.keys();
-    let diversity = view
-        .pool
-        .shares()
-        .shares()
-        .map(|share| diversity_weight * (1.0 - share));
-    let key = |at: usize| keys.adaptive_base[at] + diversity[usize::from(keys.provider[at] & 3)];
-    let run = |word: usize| {
-        let range = word * WORD..(word + 1) * WORD;
-        let providers = &keys.provider[range.clone()];
-        if providers[0] == providers[WORD - 1] && providers.iter().all(|p| *p == providers[0]) {
-            // Rounding is monotone, so the highest base has the highest sum.
-            highest_of_run(&keys.adaptive_base[range]) + diversity[usize::from(providers[0] & 3)]
+    let shares = view.pool.shares().shares();
+    let diversity = shares.map(|share| diversity_weight * (1.0 - share));
+    let base = &keys.adaptive_base;
+    let admitting = view.pool.sets().admitting.words();
+    let key = |at: usize| base.key(at) + diversity[usize::from(keys.provider[at])];
+    let groups = |word: usize| {
+        let highest = &base.highest()[word * PROVIDERS..(word + 1) * PROVIDERS];
+        highest
+            .iter()
+            .zip(&diversity)
+            .map(|(base, extra)| base + extra)
+    };
+    let best_of = |word: usize, candidates: u64| {
+        if candidates == admitting[word] {
+            groups(word).fold(f64::NEG_INFINITY, higher)
         } else {
-            range.map(key).fold(f64::NEG_INFINITY, f64::max)
+            let keys = members(candidates).map(|bit| key(word * WORD + bit as usize));
+            keys.fold(f64::NEG_INFINITY, higher)
         }
     };
-    scan.highest_by(view.candidates, run, key, rng)
+    let ties = |word: usize, best: f64| {
+        let bases = base.of_word(word);
+        let providers = &keys.provider[word * WORD..][..bases.len()];
+        let mut ties = 0;
+        for (provider, highest) in groups(word).enumerate() {
+            if highest >= best {
+                let of_provider = |bit: &u32| usize::from(providers[*bit as usize]) == provider;
+                let equal = equal_to(bases, best, |base| base + diversity[provider]);
+                ties |= members(equal)
+                    .filter(of_provider)
+                    .fold(0, |ties, bit| ties | 1 << bit);
+            }
+        }
+        ties
+    };
+    scan.highest_by(view.candidates, best_of, ties, rng)
 }

@@ -36,11 +36,11 @@ impl Geographic {
             for group in self.geography.nearest(user) {
                 gather(view, group, &mut self.near);
                 if !self.near.is_empty() && load(view, &self.near) <= self.spill_above {
-                    return scan.highest(&self.near, connections, rng);
+                    return scan.highest(view, &self.near, connections, rng);
                 }
             }
         }
-        scan.highest(view.candidates, connections, rng)
+        scan.highest(view, view.candidates, connections, rng)
     }
 }
 

@@ -1,18 +1,21 @@
 //! The best candidate by a key, ties broken uniformly.
 //!
-//! Two passes. The first finds the best key of each word of 64 targets; a word whose targets are
-//! all candidates, the common case in a large healthy pool, is a straight run over the keys that
-//! the compiler turns into vector instructions. The second looks only into words that hold the best
-//! key, counts the ties, and picks one with one draw. Keeping the first of the ties would send
-//! everything to the account that happens to stand first in the list.
+//! Two passes. The first takes the best key of each word of 64 targets; for a word whose admitting
+//! targets are all candidates, the common case, the ranking knows it already. The second looks only
+//! into words that hold the best key, gathers the ties, and picks one with one draw. Keeping the
+//! first of the ties would send everything to the account that happens to stand first in the list.
 
+use super::View;
 use crate::rng::Rng;
-use crate::routing::target::{TargetIndex, TargetSet, WORD};
+use crate::routing::pool::Ranking;
+use crate::routing::target::{TargetIndex, TargetSet, WORD, members};
 
 /// Working memory of a scan.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Scan {
     best_of_word: Vec<f64>,
+    /// Words with ties for the best key: which word, and which of its targets.
+    ties: Vec<(u32, u64)>,
     both: TargetSet,
 }
 
@@ -21,57 +24,73 @@ impl Scan {
     #[inline]
     pub fn highest(
         &mut self,
+        view: &View,
         candidates: &TargetSet,
-        keys: &[f64],
+        ranking: &Ranking,
         rng: &mut Rng,
     ) -> Option<TargetIndex> {
-        let run = |word: usize| highest_of_run(&keys[word * WORD..(word + 1) * WORD]);
-        self.highest_by(candidates, run, |target| keys[target], rng)
+        let admitting = view.pool.sets().admitting.words();
+        self.highest_in(candidates, admitting, ranking, rng)
     }
 
-    /// The same for keys that are worked out: `run` is the highest key of a word that is full.
+    #[inline]
+    fn highest_in(
+        &mut self,
+        candidates: &TargetSet,
+        admitting: &[u64],
+        ranking: &Ranking,
+        rng: &mut Rng,
+    ) -> Option<TargetIndex> {
+        let best_of = |word: usize, candidates: u64| {
+            if candidates == admitting[word] {
+                ranking.highest()[word]
+            } else {
+                let keys = members(candidates).map(|bit| ranking.key(word * WORD + bit as usize));
+                keys.fold(f64::NEG_INFINITY, higher)
+            }
+        };
+        let ties = |word: usize, best: f64| equal_to(ranking.of_word(word), best, |key| key);
+        self.highest_by(candidates, best_of, ties, rng)
+    }
+
+    /// The same for keys that are worked out: `best_of` gives the highest key of some candidates of
+    /// a word, `ties` all targets of a word that have a given key.
     #[inline]
     pub fn highest_by(
         &mut self,
         candidates: &TargetSet,
-        run: impl Fn(usize) -> f64,
-        key: impl Fn(usize) -> f64,
+        best_of: impl Fn(usize, u64) -> f64,
+        ties: impl Fn(usize, f64) -> u64,
         rng: &mut Rng,
     ) -> Option<TargetIndex> {
         let words = candidates.words();
         self.best_of_word.clear();
-        self.best_of_word
-            .extend(words.iter().enumerate().map(|(index, word)| match *word {
+        let mut best = f64::NEG_INFINITY;
+        for (index, word) in words.iter().enumerate() {
+            let here = match *word {
                 0 => f64::NEG_INFINITY,
-                u64::MAX => run(index),
-                word => members(word).fold(f64::NEG_INFINITY, |best, bit| {
-                    higher(best, key(index * WORD + bit as usize))
-                }),
-            }));
-        let best = highest_of_run(&self.best_of_word);
-        let ties = |index: usize, word: u64| {
-            members(word)
-                .map(move |bit| index * WORD + bit as usize)
-                .filter(|at| key(*at) == best)
-        };
-        let with_best = || {
-            let words = words.iter().enumerate().zip(&self.best_of_word);
-            words
-                .filter(|((_, word), b)| **b == best && **word != 0)
-                .map(|(word, _)| word)
-        };
-        let count: usize = with_best()
-            .map(|(index, word)| ties(index, *word).count())
-            .sum();
-        let chosen = if count > 1 {
-            rng.below(count as u32) as usize
-        } else {
-            0
-        };
-        with_best()
-            .flat_map(|(index, word)| ties(index, *word))
-            .nth(chosen)
-            .map(|at| TargetIndex(at as u32))
+                word => best_of(index, word),
+            };
+            self.best_of_word.push(here);
+            best = higher(best, here);
+        }
+        self.ties.clear();
+        let mut count = 0;
+        for (index, (word, here)) in words.iter().zip(&self.best_of_word).enumerate() {
+            if *here == best && *word != 0 {
+                let tied = ties(index, best) & word;
+                count += tied.count_ones();
+                self.ties.push((index as u32, tied));
+            }
+        }
+        let mut chosen = if count > 1 { rng.below(count) } else { 0 };
+        for (index, tied) in &self.ties {
+            if let Some(bit) = members(*tied).nth(chosen as usize) {
+                return Some(TargetIndex(index * WORD as u32 + bit));
+            }
+            chosen -= tied.count_ones();
+        }
+        None
     }
 
     /// A uniform pick among the members of both sets.
@@ -93,37 +112,25 @@ pub(super) fn uniform(set: &TargetSet, rng: &mut Rng) -> Option<TargetIndex> {
 }
 
 #[inline]
-fn higher(a: f64, b: f64) -> f64 {
+pub(super) fn higher(a: f64, b: f64) -> f64 {
     if a > b { a } else { b }
 }
 
+/// Which of the keys of a word are equal to `best` after `sum`, eight at a time: only a few are.
 #[inline]
-fn members(mut word: u64) -> impl Iterator<Item = u32> {
-    std::iter::from_fn(move || {
-        (word != 0).then(|| {
-            let bit = word.trailing_zeros();
-            word &= word - 1;
-            bit
-        })
-    })
-}
-
-/// Highest of a run of keys, in eight lanes.
-#[inline]
-pub(super) fn highest_of_run(keys: &[f64]) -> f64 {
-    let mut lanes = [f64::NEG_INFINITY; 8];
-    let mut chunks = keys.chunks_exact(8);
-    for chunk in &mut chunks {
-        for (lane, key) in lanes.iter_mut().zip(chunk) {
-            *lane = higher(*lane, *key);
+pub(super) fn equal_to(keys: &[f64], best: f64, sum: impl Fn(f64) -> f64) -> u64 {
+    let mut equal = 0;
+    for (chunk, start) in keys.chunks(8).zip((0u32..).step_by(8)) {
+        let any = chunk
+            .iter()
+            .fold(false, |any, key| any | (sum(*key) == best));
+        if any {
+            for (key, bit) in chunk.iter().zip(start..) {
+                equal |= u64::from(sum(*key) == best) << bit;
+            }
         }
     }
-    let rest = chunks
-        .remainder()
-        .iter()
-        .copied()
-        .fold(f64::NEG_INFINITY, higher);
-    lanes.into_iter().fold(rest, higher)
+    equal
 }
 
 #[cfg(test)]
@@ -146,7 +153,13 @@ mod tests {
             (0..keys.len()).for_each(|at| set.set(TargetIndex(at as u32), true));
             out.iter().for_each(|at| set.set(TargetIndex(at.index(keys.len()) as u32), false));
             let best = set.iter().map(|t| keys[t.at()]).fold(f64::NEG_INFINITY, f64::max);
-            let pick = Scan::default().highest(&set, &keys, &mut Rng::from_state(seed));
+            let ranking = Ranking::of(keys.clone());
+            let all: Vec<u64> = keys
+                .chunks(WORD)
+                .map(|word| u64::MAX >> (WORD - word.len()))
+                .collect();
+            let pick =
+                Scan::default().highest_in(&set, &all, &ranking, &mut Rng::from_state(seed));
             match pick {
                 Some(pick) => prop_assert!(set.contains(pick) && keys[pick.at()] == best),
                 None => prop_assert!(set.is_empty()),
@@ -156,13 +169,14 @@ mod tests {
 
     #[test]
     fn ties_are_broken_evenly() {
-        let keys = [1.0, 3.0, 3.0, 0.0, 3.0];
+        let ranking = Ranking::of(vec![1.0, 3.0, 3.0, 0.0, 3.0]);
         let mut set = TargetSet::default();
         set.grow(5);
         (0..5).for_each(|at| set.set(TargetIndex(at), true));
         let (mut scan, mut rng, mut counts) = (Scan::default(), Rng::from_state(1), [0u32; 5]);
         for _ in 0..30_000 {
-            counts[scan.highest(&set, &keys, &mut rng).unwrap().at()] += 1;
+            let pick = scan.highest_in(&set, &[0b11111], &ranking, &mut rng);
+            counts[pick.unwrap().at()] += 1;
         }
         assert_eq!((counts[0], counts[3]), (0, 0));
         assert!(

@@ -1,0 +1,224 @@
+//! What targets are compared by, one array for each key.
+
+use super::{AccountState, Target};
+use crate::request::Provider;
+use crate::routing::account::Account;
+use crate::routing::config::RoutingConfig;
+use crate::routing::target::{TargetIndex, WORD};
+
+/// Keys by target; of the rankings the highest is best. They are as of the last time that the marked
+/// targets were worked off.
+#[derive(Clone, Debug, Default)]
+pub struct Keys {
+    /// Health score.
+    pub health: Ranking,
+    /// `adaptive` score without the provider's share, ranked by provider.
+    pub adaptive_base: Ranking,
+    /// Minus the response time in seconds; unmeasured ones come last.
+    pub response: Ranking,
+    /// Minus the time to first token in seconds; unmeasured ones come last.
+    pub first_token: Ranking,
+    /// Minus in flight per weight.
+    pub free: Ranking,
+    /// Free share of the in-flight limit.
+    pub connections: Ranking,
+    /// Weight for weighted round robin.
+    pub weight: Vec<i64>,
+    /// Provider, as a position in [`Provider::ALL`].
+    pub provider: Vec<u8>,
+    /// Targets whose facts have changed since, each once.
+    marked: Vec<TargetIndex>,
+    is_marked: Vec<bool>,
+}
+
+/// One key by target, and the highest key of the admitting targets in every word of 64 (and group):
+/// a decision then compares words, and looks into the one that holds the best. Targets that do not
+/// admit an attempt have the lowest key there is.
+#[derive(Clone, Debug, Default)]
+pub struct Ranking {
+    keys: Vec<f64>,
+    /// By word, then by group; NaN where it has to be worked out again.
+    highest: Vec<f64>,
+}
+
+/// Groups of the ranking by provider.
+pub const PROVIDERS: usize = Provider::ALL.len();
+
+/// Rank of an unmeasured target: after every measured one.
+const UNMEASURED: f64 = f64::MIN;
+const NOT_ADMITTING: f64 = f64::NEG_INFINITY;
+
+impl Keys {
+    pub(super) fn grow(&mut self, targets: usize) {
+        let plain = [
+            &mut self.health,
+            &mut self.response,
+            &mut self.first_token,
+            &mut self.free,
+            &mut self.connections,
+        ];
+        plain
+            .into_iter()
+            .for_each(|ranking| ranking.grow(targets, 1));
+        self.adaptive_base.grow(targets, PROVIDERS);
+        self.weight.resize(targets, 0);
+        self.provider.resize(targets, 0);
+        self.is_marked.resize(targets, false);
+    }
+
+    /// Takes over what the owner says about the account of `target`.
+    pub(super) fn describe(&mut self, target: TargetIndex, account: &Account) {
+        self.provider[target.at()] = account.provider as u8;
+        self.adaptive_base.highest.fill(f64::NAN);
+        self.mark(target);
+    }
+
+    /// Notes that what the keys of `target` follow from has changed.
+    #[inline]
+    pub(super) fn mark(&mut self, target: TargetIndex) {
+        if !std::mem::replace(&mut self.is_marked[target.at()], true) {
+            self.marked.push(target);
+        }
+    }
+
+    /// Takes a marked target.
+    #[inline]
+    pub(super) fn next_marked(&mut self) -> Option<TargetIndex> {
+        let target = self.marked.pop()?;
+        self.is_marked[target.at()] = false;
+        Some(target)
+    }
+
+    /// Works out the keys of a target.
+    #[inline]
+    pub(super) fn set(
+        &mut self,
+        target: TargetIndex,
+        state: &Target,
+        account: &AccountState,
+        admitting: bool,
+        config: &RoutingConfig,
+    ) {
+        let at = target.at();
+        let parts = state.parts(account, config);
+        let health = parts.health(&config.health);
+        self.weight[at] = i64::from(account.weight)
+            * if config.dynamic_weights {
+                ((1000.0 * health + 0.5) as i64).max(100)
+            } else {
+                1
+            };
+        let word = at / WORD;
+        let group = word * PROVIDERS + usize::from(self.provider[at]);
+        let rank = |key: f64| if admitting { key } else { NOT_ADMITTING };
+        let base = parts.adaptive_base(health, &config.adaptive);
+        self.adaptive_base.set(at, group, rank(base));
+        self.health.set(at, word, rank(health));
+        let estimate = |seconds: Option<f64>| rank(seconds.map_or(UNMEASURED, |s| -s));
+        self.response
+            .set(at, word, estimate(state.response.seconds()));
+        self.first_token
+            .set(at, word, estimate(state.first_token.seconds()));
+        let in_flight = f64::from(account.in_flight);
+        let free = -(in_flight / f64::from(account.weight.max(1)));
+        self.free.set(at, word, rank(free));
+        self.connections.set(at, word, rank(parts.connections));
+    }
+
+    /// Works out the highest keys that have to be: those of the ranking by provider.
+    pub(super) fn rank_adaptive(&mut self) {
+        let Self {
+            adaptive_base: Ranking { keys, highest },
+            provider,
+            ..
+        } = self;
+        for (group, best) in highest.iter_mut().enumerate() {
+            if best.is_nan() {
+                let (word, wanted) = (group / PROVIDERS, (group % PROVIDERS) as u8);
+                let range = word * WORD..((word + 1) * WORD).min(keys.len());
+                let keys = keys[range.clone()].iter().zip(&provider[range]);
+                *best = keys.fold(NOT_ADMITTING, |best, (key, provider)| {
+                    let key = if *provider == wanted {
+                        *key
+                    } else {
+                        NOT_ADMITTING
+                    };
+                    if key > best { key } else { best }
+                });
+            }
+        }
+    }
+}
+
+impl Ranking {
+    /// A ranking of these keys, all of whose targets admit.
+    #[cfg(test)]
+    pub fn of(keys: Vec<f64>) -> Self {
+        let highest = vec![f64::NAN; keys.len().div_ceil(WORD)];
+        let mut ranking = Self { keys, highest };
+        ranking.rank();
+        ranking
+    }
+
+    fn grow(&mut self, targets: usize, groups: usize) {
+        self.keys.resize(targets, NOT_ADMITTING);
+        self.highest
+            .resize(targets.div_ceil(WORD) * groups, NOT_ADMITTING);
+    }
+
+    #[inline]
+    fn set(&mut self, at: usize, group: usize, key: f64) {
+        let old = std::mem::replace(&mut self.keys[at], key);
+        let highest = &mut self.highest[group];
+        if key >= *highest {
+            *highest = key;
+        } else if old == *highest {
+            *highest = f64::NAN;
+        }
+    }
+
+    /// Works out the highest keys that have to be.
+    #[inline]
+    pub(super) fn rank(&mut self) {
+        for (best, keys) in self.highest.iter_mut().zip(self.keys.chunks(WORD)) {
+            if best.is_nan() {
+                *best = highest_of(keys);
+            }
+        }
+    }
+
+    /// The key of a target.
+    #[inline]
+    pub fn key(&self, at: usize) -> f64 {
+        self.keys[at]
+    }
+
+    /// Keys of a word.
+    #[inline]
+    pub fn of_word(&self, word: usize) -> &[f64] {
+        let start = word * WORD;
+        &self.keys[start..self.keys.len().min(start + WORD)]
+    }
+
+    /// Highest key of the admitting targets of a word (and group).
+    #[inline]
+    pub fn highest(&self) -> &[f64] {
+        &self.highest
+    }
+}
+
+/// Highest of some keys, in eight lanes.
+#[inline]
+pub fn highest_of(keys: &[f64]) -> f64 {
+    let higher = |a: f64, b: f64| if a > b { a } else { b };
+    let mut lanes = [f64::NEG_INFINITY; 8];
+    let mut chunks = keys.chunks_exact(8);
+    for chunk in &mut chunks {
+        for (lane, key) in lanes.iter_mut().zip(chunk) {
+            *lane = higher(*lane, *key);
+        }
+    }
+    let rest = chunks.remainder().iter().copied();
+    let rest = rest.fold(f64::NEG_INFINITY, higher);
+    lanes.into_iter().fold(rest, higher)
+}
