@@ -177,18 +177,21 @@ impl Gateway {
             .config
             .deadline
             .map_or(Timestamp::NEVER, |limit| now + limit);
-        let slot = self.requests.take(|reused| {
-            let mut tried = reused.map_or_else(Vec::new, |old| std::mem::take(&mut old.tried));
-            tried.clear();
-            RequestState {
-                record: record_of(now, id, class, features),
-                features: *features,
-                deadline,
-                live: None,
-                tried,
-                last_failure: None,
-            }
+        let record = record_of(now, id, class, features);
+        let (slot, request) = self.requests.take(|| RequestState {
+            record,
+            features: *features,
+            deadline,
+            live: None,
+            tried: vec![],
+            last_failure: None,
         });
+        request.record = record;
+        request.features = *features;
+        request.deadline = deadline;
+        request.live = None;
+        request.tried.clear();
+        request.last_failure = None;
         if self.config.deadline.is_some() {
             self.timers.deadline.arm(slot, deadline);
         }
@@ -218,7 +221,7 @@ impl Gateway {
         let nth = before.filter(|t| pool.account_of(**t) == account).count() as u32;
         request.tried.push(target);
         let number = u8::try_from(request.tried.len()).unwrap_or(u8::MAX);
-        let attempt = self.attempts.take(|_| AttemptState {
+        let state = AttemptState {
             record: AttemptRecord {
                 request: request.record.request,
                 number,
@@ -237,7 +240,9 @@ impl Gateway {
             target,
             ticket,
             expected,
-        });
+        };
+        let (attempt, place) = self.attempts.take(|| state.clone());
+        *place = state;
         request.live = Some(AttemptId(attempt));
         request.record.attempts = number;
         request.record.account = Some(account);

@@ -20,7 +20,7 @@ mod keys;
 mod learned;
 mod sets;
 
-pub use keys::{Keys, PROVIDERS, Ranking};
+pub use keys::{FEW, Keys, PROVIDERS, Ranking};
 pub use learned::AttemptEnd;
 pub use sets::Sets;
 
@@ -292,13 +292,8 @@ impl Pool {
     /// what `strategy` compares (by the time to first token for a `streaming` request).
     #[inline]
     pub(super) fn settle(&mut self, strategy: Strategy, streaming: bool) {
-        while let Some(target) = self.keys.next_marked() {
-            let state = &self.targets[target.at()];
-            let account = &self.accounts[state.account.at()];
-            let admitting = self.sets.admitting.contains(target);
-            self.keys
-                .set(target, state, account, admitting, &self.config);
-        }
+        self.keys.want(strategy, streaming);
+        self.work_off_marked();
         match strategy {
             Strategy::LeastConnections => self.keys.free.rank(),
             Strategy::FastestResponse if streaming => self.keys.first_token.rank(),
@@ -307,6 +302,23 @@ impl Pool {
             Strategy::Adaptive | Strategy::Smart => self.keys.rank_adaptive(),
             Strategy::Geographic => self.keys.connections.rank(),
             Strategy::RoundRobin | Strategy::WeightedRoundRobin | Strategy::Random => (),
+        }
+    }
+
+    /// Works out the health scores.
+    pub(super) fn settle_health(&mut self) {
+        self.keys.want_health();
+        self.work_off_marked();
+    }
+
+    #[inline]
+    fn work_off_marked(&mut self) {
+        while let Some(target) = self.keys.next_marked() {
+            let state = &self.targets[target.at()];
+            let account = &self.accounts[state.account.at()];
+            let admitting = self.sets.admitting.contains(target);
+            self.keys
+                .set(target, state, account, admitting, &self.config);
         }
     }
 

@@ -113,7 +113,7 @@ impl SmartRouter {
             is_retry,
         };
         let confidence = self.is_smart().then(|| {
-            balancer.pool_mut().settle(strategy, features.streaming);
+            balancer.pool_mut().settle_health();
             let config = &self.config.confidence;
             confidence::confidence(config, balancer.pool(), target, features, doubts)
         });

@@ -23,21 +23,20 @@ impl<T> Default for Slots<T> {
 }
 
 impl<T> Slots<T> {
-    /// Takes a slot. `make` gets the old value of a reused slot, to take its buffers from.
-    pub fn take(&mut self, make: impl FnOnce(Option<&mut T>) -> T) -> u32 {
-        if let Some(number) = self.free.pop() {
-            let slot = &mut self.slots[number as usize];
-            slot.value = make(Some(&mut slot.value));
-            slot.taken = true;
-            number
-        } else {
-            let number = self.slots.len() as u32;
+    /// Takes a slot. The value in it is that of its last use, to be overwritten in place; `new` makes
+    /// one for a slot that has not been used.
+    #[inline]
+    pub fn take(&mut self, new: impl FnOnce() -> T) -> (u32, &mut T) {
+        let number = self.free.pop().unwrap_or(self.slots.len() as u32);
+        if number as usize == self.slots.len() {
             self.slots.push(Slot {
-                value: make(None),
-                taken: true,
+                value: new(),
+                taken: false,
             });
-            number
         }
+        let slot = &mut self.slots[number as usize];
+        slot.taken = true;
+        (number, &mut slot.value)
     }
 
     /// Gives a slot back.

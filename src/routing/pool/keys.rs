@@ -1,13 +1,15 @@
 //! What targets are compared by, one array for each key.
 
 use super::{AccountState, Target};
+use crate::record::Strategy;
 use crate::request::Provider;
 use crate::routing::account::Account;
 use crate::routing::config::RoutingConfig;
+use crate::routing::score;
 use crate::routing::target::{TargetIndex, WORD};
 
 /// Keys by target; of the rankings the highest is best. They are as of the last time that the marked
-/// targets were worked off.
+/// targets were worked off, and only those that somebody has asked for are kept at all.
 #[derive(Clone, Debug, Default)]
 pub struct Keys {
     /// Health score.
@@ -29,6 +31,48 @@ pub struct Keys {
     /// Targets whose facts have changed since, each once.
     marked: Vec<TargetIndex>,
     is_marked: Vec<bool>,
+    /// What has been asked for so far.
+    wanted: Wanted,
+}
+
+/// Keys that a strategy compares.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+struct Wanted {
+    health: bool,
+    adaptive: bool,
+    response: bool,
+    first_token: bool,
+    load: bool,
+    weight: bool,
+}
+
+impl Wanted {
+    /// What a decision by `strategy` reads.
+    #[inline]
+    fn by(strategy: Strategy, streaming: bool) -> Self {
+        let mut wanted = Self::default();
+        match strategy {
+            Strategy::WeightedRoundRobin => wanted.weight = true,
+            Strategy::LeastConnections | Strategy::Geographic => wanted.load = true,
+            Strategy::FastestResponse if streaming => wanted.first_token = true,
+            Strategy::FastestResponse => wanted.response = true,
+            Strategy::HealthBased => wanted.health = true,
+            Strategy::Adaptive | Strategy::Smart => wanted.adaptive = true,
+            Strategy::RoundRobin | Strategy::Random => (),
+        }
+        wanted
+    }
+
+    const fn or(self, other: Self) -> Self {
+        Self {
+            health: self.health | other.health,
+            adaptive: self.adaptive | other.adaptive,
+            response: self.response | other.response,
+            first_token: self.first_token | other.first_token,
+            load: self.load | other.load,
+            weight: self.weight | other.weight,
+        }
+    }
 }
 
 /// One key by target, and the highest key of the admitting targets in every word of 64 (and group):
@@ -40,6 +84,9 @@ pub struct Ranking {
     /// By word, then by group; NaN where it has to be worked out again.
     highest: Vec<f64>,
 }
+
+/// Up to so many targets are compared one by one, without the help of a ranking's highest keys.
+pub const FEW: usize = 16;
 
 /// Groups of the ranking by provider.
 pub const PROVIDERS: usize = Provider::ALL.len();
@@ -81,6 +128,21 @@ impl Keys {
         }
     }
 
+    /// From now on what `strategy` compares is kept up to date.
+    #[inline]
+    pub(super) fn want(&mut self, strategy: Strategy, streaming: bool) {
+        let wanted = self.wanted.or(Wanted::by(strategy, streaming));
+        if wanted != self.wanted {
+            self.wanted = wanted;
+            (0..self.is_marked.len() as u32).for_each(|target| self.mark(TargetIndex(target)));
+        }
+    }
+
+    /// From now on the health scores are kept up to date.
+    pub(super) fn want_health(&mut self) {
+        self.want(Strategy::HealthBased, false);
+    }
+
     /// Takes a marked target.
     #[inline]
     pub(super) fn next_marked(&mut self) -> Option<TargetIndex> {
@@ -99,30 +161,43 @@ impl Keys {
         admitting: bool,
         config: &RoutingConfig,
     ) {
-        let at = target.at();
-        let parts = state.parts(account, config);
-        let health = parts.health(&config.health);
-        self.weight[at] = i64::from(account.weight)
-            * if config.dynamic_weights {
+        let (at, word) = (target.at(), target.at() / WORD);
+        let rank = |key: f64| if admitting { key } else { NOT_ADMITTING };
+        let wanted = self.wanted;
+        if wanted.health | wanted.adaptive | wanted.weight {
+            let parts = state.parts(account, config);
+            let health = parts.health(&config.health);
+            if wanted.adaptive {
+                let base = parts.adaptive_base(health, &config.adaptive);
+                let group = word * PROVIDERS + usize::from(self.provider[at]);
+                self.adaptive_base.set(at, group, rank(base));
+            }
+            if wanted.health {
+                self.health.set(at, word, rank(health));
+            }
+            let scale = if config.dynamic_weights {
                 ((1000.0 * health + 0.5) as i64).max(100)
             } else {
                 1
             };
-        let word = at / WORD;
-        let group = word * PROVIDERS + usize::from(self.provider[at]);
-        let rank = |key: f64| if admitting { key } else { NOT_ADMITTING };
-        let base = parts.adaptive_base(health, &config.adaptive);
-        self.adaptive_base.set(at, group, rank(base));
-        self.health.set(at, word, rank(health));
+            self.weight[at] = i64::from(account.weight) * scale;
+        }
         let estimate = |seconds: Option<f64>| rank(seconds.map_or(UNMEASURED, |s| -s));
-        self.response
-            .set(at, word, estimate(state.response.seconds()));
-        self.first_token
-            .set(at, word, estimate(state.first_token.seconds()));
-        let in_flight = f64::from(account.in_flight);
-        let free = -(in_flight / f64::from(account.weight.max(1)));
-        self.free.set(at, word, rank(free));
-        self.connections.set(at, word, rank(parts.connections));
+        if wanted.response {
+            self.response
+                .set(at, word, estimate(state.response.seconds()));
+        }
+        if wanted.first_token {
+            self.first_token
+                .set(at, word, estimate(state.first_token.seconds()));
+        }
+        if wanted.load {
+            let (in_flight, weight) = (account.in_flight, account.weight.max(1));
+            let free = -(f64::from(in_flight) / f64::from(weight));
+            self.free.set(at, word, rank(free));
+            let connections = score::connections(in_flight, account.max_in_flight);
+            self.connections.set(at, word, rank(connections));
+        }
     }
 
     /// Works out the highest keys that have to be: those of the ranking by provider.
@@ -132,6 +207,9 @@ impl Keys {
             provider,
             ..
         } = self;
+        if keys.len() <= FEW {
+            return;
+        }
         for (group, best) in highest.iter_mut().enumerate() {
             if best.is_nan() {
                 let (word, wanted) = (group / PROVIDERS, (group % PROVIDERS) as u8);
@@ -180,11 +258,20 @@ impl Ranking {
     /// Works out the highest keys that have to be.
     #[inline]
     pub(super) fn rank(&mut self) {
+        if self.keys.len() <= FEW {
+            return;
+        }
         for (best, keys) in self.highest.iter_mut().zip(self.keys.chunks(WORD)) {
             if best.is_nan() {
                 *best = highest_of(keys);
             }
         }
+    }
+
+    /// Number of targets.
+    #[inline]
+    pub const fn len(&self) -> usize {
+        self.keys.len()
     }
 
     /// The key of a target.

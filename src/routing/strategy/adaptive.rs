@@ -7,7 +7,7 @@
 use super::View;
 use super::scan::{Scan, equal_to, higher};
 use crate::rng::Rng;
-use crate::routing::pool::PROVIDERS;
+use crate::routing::pool::{FEW, PROVIDERS};
 use crate::routing::target::{TargetIndex, WORD, members};
 
 pub(super) fn pick(
@@ -21,6 +21,7 @@ pub(super) fn pick(
     let diversity = shares.map(|share| diversity_weight * (1.0 - share));
     let base = &keys.adaptive_base;
     let admitting = view.pool.sets().admitting.words();
+    let many = keys.provider.len() > FEW;
     let key = |at: usize| base.key(at) + diversity[usize::from(keys.provider[at])];
     let groups = |word: usize| {
         let highest = &base.highest()[word * PROVIDERS..(word + 1) * PROVIDERS];
@@ -30,14 +31,18 @@ pub(super) fn pick(
             .map(|(base, extra)| base + extra)
     };
     let best_of = |word: usize, candidates: u64| {
-        if candidates == admitting[word] {
+        if many && candidates == admitting[word] {
             groups(word).fold(f64::NEG_INFINITY, higher)
         } else {
             let keys = members(candidates).map(|bit| key(word * WORD + bit as usize));
             keys.fold(f64::NEG_INFINITY, higher)
         }
     };
-    let ties = |word: usize, best: f64| {
+    let ties = |word: usize, candidates: u64, best: f64| {
+        if !many {
+            let tied = |bit: u32| u64::from(key(word * WORD + bit as usize) == best) << bit;
+            return members(candidates).fold(0, |ties, bit| ties | tied(bit));
+        }
         let bases = base.of_word(word);
         let providers = &keys.provider[word * WORD..][..bases.len()];
         let mut ties = 0;

@@ -7,7 +7,7 @@
 
 use super::View;
 use crate::rng::Rng;
-use crate::routing::pool::Ranking;
+use crate::routing::pool::{FEW, Ranking};
 use crate::routing::target::{TargetIndex, TargetSet, WORD, members};
 
 /// Working memory of a scan.
@@ -41,26 +41,29 @@ impl Scan {
         ranking: &Ranking,
         rng: &mut Rng,
     ) -> Option<TargetIndex> {
+        let many = ranking.len() > FEW;
         let best_of = |word: usize, candidates: u64| {
-            if candidates == admitting[word] {
+            if many && candidates == admitting[word] {
                 ranking.highest()[word]
             } else {
                 let keys = members(candidates).map(|bit| ranking.key(word * WORD + bit as usize));
                 keys.fold(f64::NEG_INFINITY, higher)
             }
         };
-        let ties = |word: usize, best: f64| equal_to(ranking.of_word(word), best, |key| key);
+        let ties =
+            |word: usize, _: u64, best: f64| equal_to(ranking.of_word(word), best, |key| key);
         self.highest_by(candidates, best_of, ties, rng)
     }
 
     /// The same for keys that are worked out: `best_of` gives the highest key of some candidates of
-    /// a word, `ties` all targets of a word that have a given key.
+    /// a word, `ties` those of a word (and maybe others than
+    /// candidates) that have a given key.
     #[inline]
     pub fn highest_by(
         &mut self,
         candidates: &TargetSet,
         best_of: impl Fn(usize, u64) -> f64,
-        ties: impl Fn(usize, f64) -> u64,
+        ties: impl Fn(usize, u64, f64) -> u64,
         rng: &mut Rng,
     ) -> Option<TargetIndex> {
         let words = candidates.words();
@@ -78,7 +81,7 @@ impl Scan {
         let mut count = 0;
         for (index, (word, here)) in words.iter().zip(&self.best_of_word).enumerate() {
             if *here == best && *word != 0 {
-                let tied = ties(index, best) & word;
+                let tied = ties(index, *word, best) & word;
                 count += tied.count_ones();
                 self.ties.push((index as u32, tied));
             }
