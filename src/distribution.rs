@@ -217,6 +217,7 @@ impl Distribution {
 }
 
 impl Law {
+    /// The laws that nearly every draw is from are inlined where they are drawn.
     #[inline]
     fn sample(&self, rng: &mut Rng) -> f64 {
         match self {
@@ -229,6 +230,13 @@ impl Law {
                 let z: f64 = StandardNormal.sample(rng);
                 crate::exp::exp(mu + sigma * z)
             }
+            _ => self.sample_rarer(rng),
+        }
+    }
+
+    #[inline(never)]
+    fn sample_rarer(&self, rng: &mut Rng) -> f64 {
+        match self {
             Self::Gamma { sampler, .. } => sampler.sample(rng),
             Self::Uniform { low, width } => low + width * rng.uniform(),
             Self::Mixture(parts) => {
@@ -236,6 +244,7 @@ impl Law {
                 let chosen = parts.iter().find(|(cumulated, _)| u < *cumulated);
                 chosen.map_or(0.0, |(_, part)| part.sample(rng))
             }
+            _ => self.sample(rng),
         }
     }
 

@@ -17,7 +17,7 @@ mod weighted;
 use crate::request::{Request, RequestId};
 use crate::rng::{Purpose, Streams};
 use crate::time::Timestamp;
-use arrivals::{Arrival, ArrivalProcess};
+use arrivals::{Arrival, ArrivalProcess, TokenCounts};
 use config::WorkloadConfig;
 use mix::RequestMix;
 
@@ -28,7 +28,9 @@ pub struct Workload {
     mix: RequestMix,
     streams: Streams,
     end: Timestamp,
-    next: Option<Arrival>,
+    /// Time of the next arrival; [`Timestamp::NEVER`] when there are no more.
+    next_at: Timestamp,
+    next_tokens: Option<TokenCounts>,
     next_id: RequestId,
 }
 
@@ -42,7 +44,8 @@ impl Workload {
             mix: RequestMix::new(&config.classes),
             streams,
             end: config.end,
-            next: None,
+            next_at: Timestamp::NEVER,
+            next_tokens: None,
             next_id: RequestId(0),
         };
         if !workload.mix.is_empty() {
@@ -55,23 +58,29 @@ impl Workload {
     #[must_use]
     #[inline]
     pub fn next_arrival(&self) -> Option<Timestamp> {
-        self.next.map(|arrival| arrival.at)
+        (self.next_at != Timestamp::NEVER).then_some(self.next_at)
     }
 
     /// Takes the next request with its time of arrival; `None` when there are no more. Times never
     /// go back; two requests may arrive at one instant.
     #[inline]
     pub fn take(&mut self) -> Option<(Timestamp, Request)> {
-        let arrival = self.next?;
+        let at = self.next_arrival()?;
         let id = self.next_id;
         let attributes = self.streams.stream(Purpose::Attributes, id.0);
-        let request = self.mix.request(id, arrival.tokens, attributes)?;
+        let request = self.mix.request(id, self.next_tokens, attributes)?;
         self.next_id.0 += 1;
         self.advance();
-        Some((arrival.at, request))
+        Some((at, request))
     }
 
+    #[inline]
     fn advance(&mut self) {
-        self.next = self.process.next().filter(|next| next.at < self.end);
+        self.next_at = Timestamp::NEVER;
+        if let Some(Arrival { at, tokens }) = self.process.next()
+            && at < self.end
+        {
+            (self.next_at, self.next_tokens) = (at, tokens);
+        }
     }
 }

@@ -294,6 +294,13 @@ impl Pool {
     pub(super) fn settle(&mut self, strategy: Strategy, streaming: bool) {
         self.keys.want(strategy, streaming);
         self.work_off_marked();
+        if self.targets.len() > FEW {
+            self.rank(strategy, streaming);
+        }
+    }
+
+    /// Brings the ranking that `strategy` compares up to date.
+    fn rank(&mut self, strategy: Strategy, streaming: bool) {
         match strategy {
             Strategy::LeastConnections => self.keys.free.rank(),
             Strategy::FastestResponse if streaming => self.keys.first_token.rank(),
@@ -443,9 +450,14 @@ impl Pool {
             .map_or(u32::MAX, |facts| facts.smallest_context_window)
     }
 
-    /// What an attempt for this request is expected to take from a quota.
+    /// What an attempt for this request is expected to take from a quota; nothing if no account
+    /// declares one.
     #[must_use]
+    #[inline]
     pub fn expected_need(&self, features: &RequestFeatures) -> Need {
+        if !self.declares_quotas() {
+            return Need::default();
+        }
         need(features.estimated_tokens, self.expected_output(features))
     }
 
@@ -460,6 +472,7 @@ impl Pool {
 
     /// Whether any account declares a quota.
     #[must_use]
+    #[inline]
     pub fn declares_quotas(&self) -> bool {
         !self.quotas.is_empty()
     }

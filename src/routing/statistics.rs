@@ -28,7 +28,10 @@ pub struct StatisticsConfig {
 pub struct Statistics {
     config: StatisticsConfig,
     totals: Totals,
-    latency: Latencies,
+    /// Of answered requests.
+    ok: Both,
+    /// Of the others.
+    failed: Both,
     accounts: Vec<AccountStatistics>,
     segments: Segments,
     calibration: Calibration,
@@ -77,6 +80,13 @@ pub struct Latencies {
     pub first_token_ok: Times,
     /// Time to first token of all streaming requests, failures at max(their time, the deadline).
     pub first_token_all: Times,
+}
+
+/// Latency and time to first token of some requests.
+#[derive(Clone, Debug)]
+struct Both {
+    latency: Times,
+    first_token: Times,
 }
 
 /// Statistics of one account.
@@ -133,12 +143,8 @@ impl Statistics {
         Self {
             config,
             totals: Totals::default(),
-            latency: Latencies {
-                ok: Times::new(),
-                all: Times::new(),
-                first_token_ok: Times::new(),
-                first_token_all: Times::new(),
-            },
+            ok: Both::new(),
+            failed: Both::new(),
             accounts: vec![],
             segments: Segments::new(regions, models),
             calibration: Calibration::default(),
@@ -154,6 +160,7 @@ impl Statistics {
 
     /// Counts the end of an attempt of a request that arrived at `arrived`. `tolerance` is what a
     /// stated confidence was about: success within this time.
+    #[inline]
     pub fn attempt(
         &mut self,
         record: &AttemptRecord,
@@ -204,26 +211,26 @@ impl Statistics {
         latency: Duration,
     ) {
         self.count(record, latency);
-        let all = &mut self.latency;
-        all.all.record(latency);
-        if record.succeeded() {
-            all.ok.record(latency);
-        }
+        let succeeded = record.succeeded();
+        let times = if succeeded {
+            &mut self.ok
+        } else {
+            &mut self.failed
+        };
+        times.latency.record(latency);
         if record.streaming {
-            let first = record.first_token.map(|at| at.since(record.arrived));
-            let first = first.filter(|_| record.succeeded());
-            if let Some(first) = first {
-                all.first_token_ok.record(first);
-            }
-            all.first_token_all.record(first.unwrap_or(latency));
+            let first = record.first_token.filter(|_| succeeded);
+            let first = first.map_or(latency, |at| at.since(record.arrived));
+            times.first_token.record(first);
         }
         let segment = self.segments.of(record, provider);
         segment.requests += 1;
-        segment.successes += u64::from(record.succeeded());
+        segment.successes += u64::from(succeeded);
         segment.cost += record.cost;
         segment.latency_all.record(latency);
     }
 
+    #[inline]
     fn count(&mut self, record: &RequestRecord, latency: Duration) {
         let totals = &mut self.totals;
         totals.requests += 1;
@@ -258,10 +265,20 @@ impl Statistics {
         &self.totals
     }
 
-    /// Latency distributions.
+    /// Latency distributions. Those over all requests are added up here, not kept at every request.
     #[must_use]
-    pub const fn latency(&self) -> &Latencies {
-        &self.latency
+    pub fn latency(&self) -> Latencies {
+        let all = |ok: &Times, failed: &Times| {
+            let mut all = ok.clone();
+            all.add(failed);
+            all
+        };
+        Latencies {
+            all: all(&self.ok.latency, &self.failed.latency),
+            first_token_all: all(&self.ok.first_token, &self.failed.first_token),
+            ok: self.ok.latency.clone(),
+            first_token_ok: self.ok.first_token.clone(),
+        }
     }
 
     /// By account.
@@ -283,12 +300,26 @@ impl Statistics {
     }
 }
 
+impl Both {
+    fn new() -> Self {
+        Self {
+            latency: Times::new(),
+            first_token: Times::new(),
+        }
+    }
+}
+
 impl Times {
     fn new() -> Self {
         Self {
             histogram: Histogram::fine(),
             sum_nanos: 0,
         }
+    }
+
+    fn add(&mut self, other: &Self) {
+        self.histogram.merge(&other.histogram);
+        self.sum_nanos += other.sum_nanos;
     }
 
     #[inline]
@@ -345,6 +376,7 @@ impl Segments {
         }
     }
 
+    #[inline]
     fn of(&mut self, record: &RequestRecord, provider: Option<Provider>) -> &mut Segment {
         let [_, regions, _, providers, strategies] = self.sizes;
         let RequestRecord {
@@ -360,14 +392,13 @@ impl Segments {
             provider.map_or(providers - 1, Provider::at),
             strategy.map_or(strategies - 1, Strategy::at),
         ];
-        let place = combination
-            .iter()
-            .zip(&self.sizes)
-            .fold(0, |place, (value, size)| place * size + value);
+        let [priority, region, model, provider, strategy] = combination;
+        let place = (priority * regions + region) * self.sizes[2] + model;
+        let place = (place * providers + provider) * strategies + strategy;
         if self.positions[place] == u32::MAX {
             self.positions[place] = self.segments.len() as u32;
-            self.segments
-                .push((combination.map(|value| value as u16), Segment::new()));
+            let combination = combination.map(|value| value as u16);
+            self.segments.push((combination, Segment::new()));
         }
         &mut self.segments[self.positions[place] as usize].1
     }

@@ -27,6 +27,8 @@ pub(super) struct Faults {
     boundaries: Vec<Boundary>,
     /// Boundaries carried out.
     passed: usize,
+    /// Time of the next; [`Timestamp::NEVER`] if there is none.
+    next_at: Timestamp,
     /// By account: positions in `faults` of those in force, in rising order.
     in_force: Vec<Vec<u32>>,
 }
@@ -82,6 +84,10 @@ pub(super) enum Strike {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct FaultNumber(u32);
 
+fn time_of(boundary: Option<&Boundary>) -> Timestamp {
+    boundary.map_or(Timestamp::NEVER, |boundary| boundary.time)
+}
+
 impl Faults {
     /// The schedule, before its first boundary. Faults that end before they start are left out.
     pub(super) fn new(faults: &[Fault], accounts: usize) -> Self {
@@ -100,6 +106,7 @@ impl Faults {
         }
         boundaries.sort_unstable();
         Self {
+            next_at: time_of(boundaries.first()),
             faults: faults.to_vec(),
             boundaries,
             passed: 0,
@@ -107,16 +114,17 @@ impl Faults {
         }
     }
 
-    /// When the next fault starts or ends.
+    /// When the next fault starts or ends; [`Timestamp::NEVER`] if none does.
     #[inline]
-    pub(super) fn next_boundary(&self) -> Option<Timestamp> {
-        self.boundaries.get(self.passed).map(|next| next.time)
+    pub(super) const fn next_boundary(&self) -> Timestamp {
+        self.next_at
     }
 
     /// Carries out the next boundary. Returns what it does to attempts in flight.
     pub(super) fn pass_boundary(&mut self) -> Option<Strike> {
         let boundary = *self.boundaries.get(self.passed)?;
         self.passed += 1;
+        self.next_at = time_of(self.boundaries.get(self.passed));
         let fault = &self.faults[boundary.fault as usize];
         for account in &fault.accounts {
             let Some(in_force) = self.in_force.get_mut(account.at()) else {
@@ -273,10 +281,7 @@ mod tests {
     /// The weather of account 0 and model 0 after all boundaries up to `seconds`, as text.
     fn weather(faults: &[Fault], seconds: u64, u: f64) -> String {
         let mut faults = Faults::new(faults, 1);
-        while faults
-            .next_boundary()
-            .is_some_and(|next| next <= at(seconds))
-        {
+        while faults.next_boundary() <= at(seconds) {
             faults.pass_boundary();
         }
         match faults.weather(AccountIndex(0), ModelIndex(0), u) {
@@ -372,8 +377,8 @@ mod tests {
             1,
         );
         let mut order = Vec::new();
-        while let Some(time) = faults.next_boundary() {
-            order.push((time, faults.pass_boundary()));
+        while faults.next_boundary() < Timestamp::NEVER {
+            order.push((faults.next_boundary(), faults.pass_boundary()));
         }
         let expected = [
             (at(1), None),

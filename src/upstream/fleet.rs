@@ -206,33 +206,48 @@ impl Fleet {
     #[must_use]
     #[inline]
     pub fn next_event(&self) -> Option<Timestamp> {
-        if !self.broken.is_empty() {
-            return Some(self.broken_at);
-        }
-        let work = self.queue.first().map(|(time, _)| time);
-        match (work, self.faults.next_boundary()) {
-            (Some(work), Some(boundary)) => Some(work.min(boundary)),
-            (work, boundary) => work.or(boundary),
+        let next = self.next_time();
+        (next != Timestamp::NEVER).then_some(next)
+    }
+
+    #[inline]
+    fn next_time(&self) -> Timestamp {
+        if self.broken.is_empty() {
+            self.queue.first_time().min(self.faults.next_boundary())
+        } else {
+            self.broken_at
         }
     }
 
     /// Carries out the next event if it is due by `now`; `None` when nothing more is. Faults come
     /// before work in flight at one instant; what yields no event is worked off on the way.
+    #[inline]
     pub fn advance(&mut self, now: Timestamp) -> Option<UpstreamEvent> {
         loop {
-            let due = self.next_event().filter(|time| *time <= now)?;
-            while self.faults.next_boundary() == Some(due) {
-                self.pass_boundary(due);
+            let due = self.next_time();
+            if due > now || due == Timestamp::NEVER {
+                return None;
             }
-            if let Some((attempt, _)) = self.broken.pop_front() {
-                let event = self.end(due, attempt);
-                self.drop_cancelled_broken();
-                return Some(event);
-            }
-            if let Some(event) = self.work(due) {
+            if self.faults.next_boundary() == due || !self.broken.is_empty() {
+                if let Some(event) = self.fault(due) {
+                    return Some(event);
+                }
+            } else if let Some(event) = self.work(due) {
                 return Some(event);
             }
         }
+    }
+
+    /// Carries out what faults do at `due`.
+    #[cold]
+    fn fault(&mut self, due: Timestamp) -> Option<UpstreamEvent> {
+        while self.faults.next_boundary() == due {
+            self.pass_boundary(due);
+        }
+        let (attempt, _) = self.broken.pop_front()?;
+        let event = self.end(due, attempt);
+        self.drop_cancelled_broken();
+        Some(event)
     }
 
     /// Attempts begun that have neither ended nor been cancelled.
@@ -242,6 +257,7 @@ impl Fleet {
     }
 
     /// Service starts, or a door's answer sets out.
+    #[inline]
     fn start(&mut self, now: Timestamp, attempt: AttemptId) {
         let state = &mut self.attempts[attempt.at()];
         state.phase = Phase::Started;
@@ -249,6 +265,7 @@ impl Fleet {
         self.schedule(attempt);
     }
 
+    #[inline]
     fn schedule(&mut self, attempt: AttemptId) {
         let state = &self.attempts[attempt.at()];
         let (time, _) = state.next_step(self.progress_every);
@@ -258,8 +275,8 @@ impl Fleet {
     }
 
     /// Carries out the first event of the queue, which is due at `due`.
+    #[inline]
     fn work(&mut self, due: Timestamp) -> Option<UpstreamEvent> {
-        self.queue.first().filter(|(time, _)| *time == due)?;
         let (_, attempt) = self.queue.pop()?;
         let state = &mut self.attempts[attempt.at()];
         match state.next_step(self.progress_every).1 {
@@ -287,6 +304,7 @@ impl Fleet {
     }
 
     /// The end reaches the client.
+    #[inline]
     fn end(&mut self, now: Timestamp, attempt: AttemptId) -> UpstreamEvent {
         let Plan { usage, ending, .. } = self.attempts[attempt.at()].plan;
         let (failure, usage) = match ending {
@@ -306,6 +324,7 @@ impl Fleet {
     }
 
     /// The attempt is over: its output counts against the quota, its id is free.
+    #[inline]
     fn retire(&mut self, now: Timestamp, attempt: AttemptId, usage: Usage) {
         let state = &mut self.attempts[attempt.at()];
         state.phase = Phase::Vacant;
@@ -319,13 +338,18 @@ impl Fleet {
     }
 
     /// Gives back the slot of an attempt, if it holds one, to the next in line.
+    #[inline]
     fn free_slot(&mut self, now: Timestamp, attempt: AttemptId) {
         let state = &mut self.attempts[attempt.at()];
         if std::mem::take(&mut state.holds_slot) {
             let account = state.account;
-            self.accounts[account.at()].station.leave();
-            self.call_waiting(now, account);
+            self.hand_over(now, account);
         }
+    }
+
+    fn hand_over(&mut self, now: Timestamp, account: AccountIndex) {
+        self.accounts[account.at()].station.leave();
+        self.call_waiting(now, account);
     }
 
     /// Starts waiting attempts while slots are free.

@@ -175,12 +175,14 @@ impl Keys {
             if wanted.health {
                 self.health.set(at, word, rank(health));
             }
-            let scale = if config.dynamic_weights {
-                ((1000.0 * health + 0.5) as i64).max(100)
-            } else {
-                1
-            };
-            self.weight[at] = i64::from(account.weight) * scale;
+            if wanted.weight {
+                let scale = if config.dynamic_weights {
+                    ((1000.0 * health + 0.5) as i64).max(100)
+                } else {
+                    1
+                };
+                self.weight[at] = i64::from(account.weight) * scale;
+            }
         }
         let estimate = |seconds: Option<f64>| rank(seconds.map_or(UNMEASURED, |s| -s));
         if wanted.response {
@@ -207,9 +209,6 @@ impl Keys {
             provider,
             ..
         } = self;
-        if keys.len() <= FEW {
-            return;
-        }
         for (group, best) in highest.iter_mut().enumerate() {
             if best.is_nan() {
                 let (word, wanted) = (group / PROVIDERS, (group % PROVIDERS) as u8);
@@ -258,9 +257,6 @@ impl Ranking {
     /// Works out the highest keys that have to be.
     #[inline]
     pub(super) fn rank(&mut self) {
-        if self.keys.len() <= FEW {
-            return;
-        }
         for (best, keys) in self.highest.iter_mut().zip(self.keys.chunks(WORD)) {
             if best.is_nan() {
                 *best = highest_of(keys);

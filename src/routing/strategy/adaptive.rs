@@ -5,7 +5,7 @@
 //! highest sum.
 
 use super::View;
-use super::scan::{Scan, equal_to, higher};
+use super::scan::{Scan, equal_to, higher, highest_of_few};
 use crate::rng::Rng;
 use crate::routing::pool::{FEW, PROVIDERS};
 use crate::routing::target::{TargetIndex, WORD, members};
@@ -21,7 +21,13 @@ pub(super) fn pick(
     let diversity = shares.map(|share| diversity_weight * (1.0 - share));
     let base = &keys.adaptive_base;
     let admitting = view.pool.sets().admitting.words();
-    let many = keys.provider.len() > FEW;
+    if let [few] = view.candidates.words()
+        && base.len() <= FEW
+    {
+        let bases = base.of_word(0).iter().zip(&keys.provider);
+        let sums = bases.map(|(base, provider)| base + diversity[usize::from(*provider)]);
+        return highest_of_few(*few, sums, rng);
+    }
     let key = |at: usize| base.key(at) + diversity[usize::from(keys.provider[at])];
     let groups = |word: usize| {
         let highest = &base.highest()[word * PROVIDERS..(word + 1) * PROVIDERS];
@@ -31,18 +37,14 @@ pub(super) fn pick(
             .map(|(base, extra)| base + extra)
     };
     let best_of = |word: usize, candidates: u64| {
-        if many && candidates == admitting[word] {
+        if candidates == admitting[word] {
             groups(word).fold(f64::NEG_INFINITY, higher)
         } else {
             let keys = members(candidates).map(|bit| key(word * WORD + bit as usize));
             keys.fold(f64::NEG_INFINITY, higher)
         }
     };
-    let ties = |word: usize, candidates: u64, best: f64| {
-        if !many {
-            let tied = |bit: u32| u64::from(key(word * WORD + bit as usize) == best) << bit;
-            return members(candidates).fold(0, |ties, bit| ties | tied(bit));
-        }
+    let ties = |word: usize, best: f64| {
         let bases = base.of_word(word);
         let providers = &keys.provider[word * WORD..][..bases.len()];
         let mut ties = 0;

@@ -29,6 +29,11 @@ impl Scan {
         ranking: &Ranking,
         rng: &mut Rng,
     ) -> Option<TargetIndex> {
+        if let [few] = candidates.words()
+            && ranking.len() <= FEW
+        {
+            return highest_of_few(*few, ranking.of_word(0).iter().copied(), rng);
+        }
         let admitting = view.pool.sets().admitting.words();
         self.highest_in(candidates, admitting, ranking, rng)
     }
@@ -41,17 +46,15 @@ impl Scan {
         ranking: &Ranking,
         rng: &mut Rng,
     ) -> Option<TargetIndex> {
-        let many = ranking.len() > FEW;
         let best_of = |word: usize, candidates: u64| {
-            if many && candidates == admitting[word] {
+            if candidates == admitting[word] {
                 ranking.highest()[word]
             } else {
                 let keys = members(candidates).map(|bit| ranking.key(word * WORD + bit as usize));
                 keys.fold(f64::NEG_INFINITY, higher)
             }
         };
-        let ties =
-            |word: usize, _: u64, best: f64| equal_to(ranking.of_word(word), best, |key| key);
+        let ties = |word: usize, best: f64| equal_to(ranking.of_word(word), best, |key| key);
         self.highest_by(candidates, best_of, ties, rng)
     }
 
@@ -63,7 +66,7 @@ impl Scan {
         &mut self,
         candidates: &TargetSet,
         best_of: impl Fn(usize, u64) -> f64,
-        ties: impl Fn(usize, u64, f64) -> u64,
+        ties: impl Fn(usize, f64) -> u64,
         rng: &mut Rng,
     ) -> Option<TargetIndex> {
         let words = candidates.words();
@@ -81,7 +84,7 @@ impl Scan {
         let mut count = 0;
         for (index, (word, here)) in words.iter().zip(&self.best_of_word).enumerate() {
             if *here == best && *word != 0 {
-                let tied = ties(index, *word, best) & word;
+                let tied = ties(index, best) & word;
                 count += tied.count_ones();
                 self.ties.push((index as u32, tied));
             }
@@ -106,6 +109,29 @@ impl Scan {
         self.both.assign_and(a, b);
         uniform(&self.both, rng)
     }
+}
+
+/// The same among so few targets that each is compared.
+#[inline]
+pub(super) fn highest_of_few(
+    candidates: u64,
+    keys: impl Iterator<Item = f64>,
+    rng: &mut Rng,
+) -> Option<TargetIndex> {
+    let mut few = [f64::NEG_INFINITY; FEW];
+    for ((place, key), bit) in few.iter_mut().zip(keys).zip(0..) {
+        let is_candidate = candidates >> bit & 1 == 1;
+        *place = if is_candidate { key } else { f64::NEG_INFINITY };
+    }
+    let best = few.iter().copied().fold(f64::NEG_INFINITY, higher);
+    let tied = few.iter().zip(0..).fold(0, |tied: u64, (key, bit)| {
+        tied | u64::from(*key == best) << bit
+    });
+    let mut tied = tied & candidates;
+    let count = tied.count_ones();
+    let chosen = if count > 1 { rng.below(count) } else { 0 };
+    (0..chosen).for_each(|_| tied &= tied - 1);
+    (tied != 0).then(|| TargetIndex(tied.trailing_zeros()))
 }
 
 /// A uniform pick; no draw where there is no choice.
