@@ -1,7 +1,7 @@
 //! The command line as a script sees it: the built program, its exit codes, stdout, stderr, files.
 
+use crate::support::files;
 use serde_json::Value;
-use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
@@ -56,25 +56,6 @@ fn empty_folder() -> TempDir {
 /// A shipped scenario.
 fn shipped(name: &str) -> String {
     format!("{}/scenarios/{name}.toml", env!("CARGO_MANIFEST_DIR"))
-}
-
-/// Every file below `folder`, with its bytes; by path from it.
-fn files(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
-    let mut found = BTreeMap::new();
-    let mut folders = vec![folder.to_owned()];
-    while let Some(next) = folders.pop() {
-        for entry in fs::read_dir(&next).expect("a readable folder") {
-            let path = entry.expect("a readable folder").path();
-            if path.is_dir() {
-                folders.push(path);
-            } else {
-                let inside = path.strip_prefix(folder).expect("below the folder");
-                let bytes = fs::read(&path).expect("a readable file");
-                found.insert(inside.to_owned(), bytes);
-            }
-        }
-    }
-    found
 }
 
 #[test]

@@ -5,6 +5,8 @@ mod idle;
 mod pinned;
 mod scenario_errors;
 mod scenario_files;
+mod support;
+mod theory;
 mod tidy;
 mod trace;
 mod upstream;

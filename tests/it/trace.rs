@@ -1,5 +1,6 @@
 //! Reading traces: the real one, written ones, broken ones, and any bytes at all.
 
+use crate::support::{azure_trace, skipped};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use proptest::prelude::*;
@@ -12,7 +13,6 @@ use routelab::workload::config::{Arrivals, RequestClass, WorkloadConfig};
 use routelab::workload::trace::{Trace, TraceError, TraceOptions, TraceRow};
 use std::fs::File;
 use std::io::{Read, Write};
-use std::path::PathBuf;
 use std::sync::Arc;
 
 const HEADER: &str = "TIMESTAMP,ContextTokens,GeneratedTokens\n";
@@ -29,25 +29,6 @@ fn gzip(bytes: &[u8]) -> Vec<u8> {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
     encoder.write_all(bytes).unwrap();
     encoder.finish().unwrap()
-}
-
-/// The real trace, of `azure2023_conv.csv.gz` in the folder `ROUTELAB_DATA`, or in `../shared/data`
-/// beside the project.
-fn azure_trace() -> Option<PathBuf> {
-    let beside = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../shared/data");
-    let folders = std::env::var_os("ROUTELAB_DATA")
-        .map(PathBuf::from)
-        .into_iter()
-        .chain([beside]);
-    folders
-        .map(|folder| folder.join("azure2023_conv.csv.gz"))
-        .find(|path| path.is_file())
-}
-
-/// Says so on the terminal itself, past the test harness, which shows no output of passed tests.
-fn skipped(what: &str) {
-    let line = format!("SKIPPED: {what}\n");
-    std::io::stderr().write_all(line.as_bytes()).unwrap();
 }
 
 /// Counted by `zcat | awk -F, 'NR>1{n++;a+=$2;b+=$3} END{print n,a,b}'`, and the first and last
