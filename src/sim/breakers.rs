@@ -48,9 +48,13 @@ impl Breakers {
         }
     }
 
+    /// Whether it is open, and was before `now`. At the instant of its opening there may be attempts
+    /// on their way that were decided on before: of two that time out together, the first is sent
+    /// elsewhere before the second is heard of.
     #[inline]
-    pub fn is_open(&self, account: AccountIndex) -> bool {
-        self.states[account.at()].0 == BreakerState::Open
+    pub fn was_open(&self, now: Timestamp, account: AccountIndex) -> bool {
+        let (state, since) = self.states[account.at()];
+        state == BreakerState::Open && since < now
     }
 
     pub fn transition(&mut self, account: AccountIndex, Transition { at, to }: Transition) {

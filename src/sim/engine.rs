@@ -272,7 +272,7 @@ impl<'a> Engine<'a> {
                     let books = &mut self.books;
                     books
                         .invariants
-                        .dispatched(books.breakers.is_open(account), account)?;
+                        .dispatched(books.breakers.was_open(now, account), account)?;
                     books.timeline.dispatched(now, account);
                     books.faults.dispatched(now, account);
                     let request = &self.requests[request.0 as usize];

@@ -1,8 +1,10 @@
 //! All integration tests, a module per topic: one binary links faster than ten.
 
 mod cli;
+mod conservation;
 mod idle;
 mod pinned;
+mod random_scenario;
 mod scenario_errors;
 mod scenario_files;
 mod support;
