@@ -255,13 +255,13 @@ const CALM: [[u64; 2]; 9] = [
     [0x4ba2edb0a43da462, 0x127efcfcf068b95a],
 ];
 const STORMY: [[u64; 2]; 9] = [
-    [0x595ce324b66068d7, 0x5199e1a0002a66aa],
-    [0x468597ba0d87921b, 0xaf63faed707052e4],
-    [0xe6e6fda64429636b, 0xf44c91dd5422df30],
-    [0xe0c0bd8907033a6c, 0xeae6f0d18bf799c8],
-    [0xa65b481ef098686f, 0xc370ed50b2824301],
-    [0x476f60fc6610cb05, 0xb15d39b6d8b4dc9d],
-    [0x68de5288e601f71e, 0x8e70f0accca5ac37],
-    [0xd3e90231516a6dbb, 0x57f4325dea1503ab],
-    [0x4c2165eec6bc909c, 0x2e02febc68280681],
+    [0x860881af23ebbbd0, 0xe5ab96b71fba3ed6],
+    [0x4aee7913778103cd, 0x59962eb20a2572b0],
+    [0x555cf0ca9c19abce, 0xd8b1f84350dd8b77],
+    [0xaaf3594f25a57502, 0xe757cee41fb04def],
+    [0x8ed1fd0ef5d8d9e0, 0xf9aa9551171fd747],
+    [0x6e44cedef4327f02, 0x39c51cee6cbc32fd],
+    [0x0c5a55e13bf0ae09, 0x9b5e9c84bb7964ce],
+    [0x6be376cec11a25ac, 0xeda78f7019909f95],
+    [0xdc349fb7afed3c51, 0x9cb91392a3676255],
 ];
