@@ -133,6 +133,10 @@ pub struct RequestRecord {
     pub strategy: Option<Strategy>,
     /// Whether a retry was wanted but the retry budget was empty.
     pub budget_exhausted: bool,
+    /// Input tokens charged for all its attempts.
+    pub input_tokens: u64,
+    /// Output tokens charged for all its attempts.
+    pub output_tokens: u64,
     /// Money charged for all its attempts.
     pub cost: NanoUsd,
     /// The part of `cost` spent on attempts that did not deliver the answer.

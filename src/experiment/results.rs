@@ -206,10 +206,16 @@ pub struct SegmentTotals {
     pub requests: u64,
     /// Of them answered.
     pub successes: u64,
+    /// Input tokens charged.
+    pub input_tokens: u64,
+    /// Output tokens charged.
+    pub output_tokens: u64,
     /// Money charged.
     pub cost: NanoUsd,
     /// Latency over all of them, failures at max(their time, the deadline).
     pub latency_all: Histogram,
+    /// Time to first token of the streaming ones, failures at max(their time, the deadline).
+    pub first_token_all: Histogram,
 }
 
 /// What one fault did to one strategy, per replication.

@@ -25,6 +25,7 @@ use crate::routing::breaker::Ticket;
 use crate::routing::config::RoutingConfig;
 use crate::routing::failure::consequence;
 use crate::routing::geography::Geography;
+use crate::routing::metrics::{AccountMetrics, GatewayStats};
 use crate::routing::pool::{AttemptEnd, TargetTransition};
 use crate::routing::quota::Need;
 use crate::routing::retry::{RetryBudget, backoff};
@@ -329,8 +330,8 @@ impl Gateway {
         self.timers.idle.disarm(attempt.0);
     }
 
-    /// Learns from an attempt and draws up its bill. Returns its request, and whether the client has
-    /// already had a part of the answer.
+    /// Learns from an attempt and draws up its bill. Returns its request, and whether the client
+    /// has already had a part of the answer.
     #[inline]
     fn settle(
         &mut self,
@@ -372,6 +373,8 @@ impl Gateway {
         observer.attempt_ended(record);
         request.live = None;
         request.record.cost += record.cost;
+        request.record.input_tokens += u64::from(record.usage.input);
+        request.record.output_tokens += u64::from(record.usage.output);
         if kind.is_some() {
             request.record.wasted += record.cost;
             request.last_failure = kind;
@@ -550,6 +553,26 @@ impl Gateway {
         &self.balancer
     }
 
+    /// Counts, latency and cost as of `now`, for a status page.
+    #[must_use]
+    pub fn get_stats(&self, now: Timestamp) -> GatewayStats {
+        GatewayStats::new(&self.statistics, self.in_flight(), now)
+    }
+
+    /// What is known of every account as of `now`, with its name, in account order.
+    #[must_use]
+    pub fn get_all_metrics(&self, now: Timestamp) -> Vec<(String, AccountMetrics)> {
+        let pool = self.balancer.pool();
+        let metrics = |index| {
+            let counted = &self.statistics.accounts()[AccountIndex::at(index)];
+            (
+                pool.account(index).id.clone(),
+                AccountMetrics::new(pool.snapshot(now, index), counted),
+            )
+        };
+        pool.account_indices().map(metrics).collect()
+    }
+
     /// Statistics so far.
     #[must_use]
     pub const fn statistics(&self) -> &Statistics {
@@ -580,6 +603,8 @@ fn record_of(
         account: None,
         strategy: None,
         budget_exhausted: false,
+        input_tokens: 0,
+        output_tokens: 0,
         cost: NanoUsd(0),
         wasted: NanoUsd(0),
     }

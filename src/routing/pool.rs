@@ -28,7 +28,7 @@ use crate::record::Strategy;
 use crate::request::{AccountIndex, ModelIndex, Provider, RequestFeatures};
 use crate::routing::account::{Account, Availability, ServedModel};
 use crate::routing::breaker::{Breaker, BreakerState, Ticket, Transition};
-use crate::routing::config::RoutingConfig;
+use crate::routing::config::{HealthWeights, RoutingConfig};
 use crate::routing::cool_down::CoolDown;
 use crate::routing::diversity::ProviderShares;
 use crate::routing::estimate::{BUCKETS, DecayingMean, SuccessWindow};
@@ -72,6 +72,33 @@ pub struct TargetTransition {
     pub account: AccountIndex,
     /// What changed, and when.
     pub transition: Transition,
+}
+
+/// What was learned about an account, at one moment.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct Snapshot {
+    /// Attempts in flight.
+    pub in_flight: u32,
+    /// Most attempts in flight allowed.
+    pub max_in_flight: u32,
+    /// Success rate over the window, in (0, 1].
+    pub success_rate: f64,
+    /// Estimated response time; `None` while unmeasured.
+    pub response_time: Option<Duration>,
+    /// Estimated time to first token; `None` while unmeasured.
+    pub first_token_time: Option<Duration>,
+    /// Failures in a row.
+    pub error_streak: u32,
+    /// When an attempt last failed in a way that counts.
+    pub last_failure: Option<Timestamp>,
+    /// State of the breaker.
+    pub breaker: BreakerState,
+    /// Until when it is left alone after a rate limit or an account fault; `None` if it is not.
+    pub cooling_until: Option<Timestamp>,
+    /// Parts of the health score.
+    pub parts: Components,
+    /// Their weights.
+    pub health_weights: HealthWeights,
 }
 
 /// What of an account decides whether and how much it is used.
@@ -475,6 +502,28 @@ impl Pool {
     #[inline]
     pub fn declares_quotas(&self) -> bool {
         !self.quotas.is_empty()
+    }
+
+    /// Everything learned about an account, as of `now`.
+    #[must_use]
+    pub fn snapshot(&self, now: Timestamp, index: AccountIndex) -> Snapshot {
+        let state = &self.targets[index.at()];
+        let account = &self.accounts[index.at()];
+        let parts = state.parts(account, &self.config);
+        let cooling_until = account.cool_down.until();
+        Snapshot {
+            in_flight: account.in_flight,
+            max_in_flight: account.max_in_flight,
+            success_rate: state.window.rate(),
+            response_time: state.response.seconds().map(Duration::from_secs_f64),
+            first_token_time: state.first_token.seconds().map(Duration::from_secs_f64),
+            error_streak: state.error_streak,
+            last_failure: state.last_failure,
+            breaker: state.breaker.state(),
+            cooling_until: (cooling_until > now).then_some(cooling_until),
+            parts,
+            health_weights: self.config.health,
+        }
     }
 
     /// The target's breaker, and its account's cool-down.

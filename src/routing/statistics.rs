@@ -8,6 +8,7 @@
 use crate::histogram::Histogram;
 use crate::record::{AttemptRecord, Outcome, RequestRecord, Strategy};
 use crate::request::{FailureKind, ModelIndex, Provider, RegionIndex, RequestPriority};
+use crate::routing::cost_rate::{CostPerHour, CostRate};
 use crate::routing::router::Calibration;
 use crate::time::{Duration, Timestamp};
 use crate::units::NanoUsd;
@@ -35,6 +36,7 @@ pub struct Statistics {
     accounts: Vec<AccountStatistics>,
     segments: Segments,
     calibration: Calibration,
+    cost_rate: CostRate,
 }
 
 /// Exact counts of requests.
@@ -106,6 +108,10 @@ pub struct AccountStatistics {
     pub cost: NanoUsd,
     /// Duration of its successful attempts.
     pub latency: Histogram,
+    /// Time to first token of its successful streaming attempts.
+    pub first_token: Histogram,
+    /// End of the last successful attempt.
+    pub last_success: Option<Timestamp>,
 }
 
 /// Statistics of some of the requests.
@@ -115,10 +121,16 @@ pub struct Segment {
     pub requests: u64,
     /// Of them answered.
     pub successes: u64,
+    /// Input tokens charged.
+    pub input_tokens: u64,
+    /// Output tokens charged.
+    pub output_tokens: u64,
     /// Money charged.
     pub cost: NanoUsd,
     /// Latency of all of them, failures at max(their time, the deadline).
     pub latency_all: Histogram,
+    /// Time to first token of the streaming ones, failures at max(their time, the deadline).
+    pub first_token_all: Histogram,
 }
 
 /// By what requests can be divided.
@@ -148,6 +160,7 @@ impl Statistics {
             accounts: vec![],
             segments: Segments::new(regions, models),
             calibration: Calibration::default(),
+            cost_rate: CostRate::default(),
         }
     }
 
@@ -171,6 +184,7 @@ impl Statistics {
             return;
         }
         let took = record.ended.since(record.dispatched);
+        self.cost_rate.record(record.ended, record.cost);
         let account = &mut self.accounts[record.account.at()];
         account.attempts += 1;
         account.input_tokens += u64::from(record.usage.input);
@@ -180,7 +194,11 @@ impl Statistics {
             Some(kind) => account.failures[kind.at()] += 1,
             None => {
                 account.successes += 1;
+                account.last_success = Some(record.ended);
                 account.latency.record(took);
+                if let Some(first) = record.first_token {
+                    account.first_token.record(first.since(record.dispatched));
+                }
             }
         }
         if let Some(promised) = record.confidence {
@@ -192,8 +210,8 @@ impl Statistics {
         }
     }
 
-    /// Counts the end of a request. `provider` is that of its last attempt. Returns the latency that
-    /// it counts with.
+    /// Counts the end of a request. `provider` is that of its last attempt. Returns the latency
+    /// that it counts with.
     #[inline]
     pub fn request(&mut self, record: &RequestRecord, provider: Option<Provider>) -> Duration {
         let latency = self.latency_of(record);
@@ -218,16 +236,19 @@ impl Statistics {
             &mut self.failed
         };
         times.latency.record(latency);
+        let segment = self.segments.of(record, provider);
+        segment.requests += 1;
+        segment.successes += u64::from(succeeded);
+        segment.input_tokens += record.input_tokens;
+        segment.output_tokens += record.output_tokens;
+        segment.cost += record.cost;
+        segment.latency_all.record(latency);
         if record.streaming {
             let first = record.first_token.filter(|_| succeeded);
             let first = first.map_or(latency, |at| at.since(record.arrived));
             times.first_token.record(first);
+            segment.first_token_all.record(first);
         }
-        let segment = self.segments.of(record, provider);
-        segment.requests += 1;
-        segment.successes += u64::from(succeeded);
-        segment.cost += record.cost;
-        segment.latency_all.record(latency);
     }
 
     #[inline]
@@ -293,6 +314,12 @@ impl Statistics {
         &self.calibration
     }
 
+    /// What is spent per hour as of `now`, and where that is going.
+    #[must_use]
+    pub fn cost_per_hour(&self, now: Timestamp) -> CostPerHour {
+        self.cost_rate.per_hour(now)
+    }
+
     /// Totals along one dimension: (value, segment) for values that occurred, in rising order.
     #[must_use]
     pub fn by(&self, dimension: Dimension) -> Vec<(usize, Segment)> {
@@ -346,6 +373,8 @@ impl AccountStatistics {
             output_tokens: 0,
             cost: NanoUsd(0),
             latency: Histogram::coarse(),
+            first_token: Histogram::coarse(),
+            last_success: None,
         }
     }
 }
@@ -421,8 +450,11 @@ impl Segment {
         Self {
             requests: 0,
             successes: 0,
+            input_tokens: 0,
+            output_tokens: 0,
             cost: NanoUsd(0),
             latency_all: Histogram::coarse(),
+            first_token_all: Histogram::coarse(),
         }
     }
 
@@ -430,7 +462,10 @@ impl Segment {
     pub fn add(&mut self, other: &Self) {
         self.requests += other.requests;
         self.successes += other.successes;
+        self.input_tokens += other.input_tokens;
+        self.output_tokens += other.output_tokens;
         self.cost += other.cost;
         self.latency_all.merge(&other.latency_all);
+        self.first_token_all.merge(&other.first_token_all);
     }
 }

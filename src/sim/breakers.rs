@@ -48,9 +48,9 @@ impl Breakers {
         }
     }
 
-    /// Whether it is open, and was before `now`. At the instant of its opening there may be attempts
-    /// on their way that were decided on before: of two that time out together, the first is sent
-    /// elsewhere before the second is heard of.
+    /// Whether it is open, and was before `now`. At the instant of its opening there may be
+    /// attempts on their way that were decided on before: of two that time out together, the first
+    /// is sent elsewhere before the second is heard of.
     #[inline]
     pub fn was_open(&self, now: Timestamp, account: AccountIndex) -> bool {
         let (state, since) = self.states[account.at()];

@@ -189,8 +189,8 @@ impl<'a> Engine<'a> {
         }
     }
 
-    /// Carries out everything that happens at the next point in time; false when all is over. Faults
-    /// that are still to come do not count once nobody is left to notice them.
+    /// Carries out everything that happens at the next point in time; false when all is over.
+    /// Faults that are still to come do not count once nobody is left to notice them.
     #[inline]
     fn step(&mut self) -> Result<bool, Broken> {
         let arrival = self.workload.next_arrival().unwrap_or(Timestamp::NEVER);

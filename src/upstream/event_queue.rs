@@ -11,9 +11,9 @@
 //! An attempt has at most one event. Taking one back (the client gave up) leaves its entry in the
 //! heap: finding it there would need a map from attempts to positions, written at every move of
 //! every entry. A dead entry is recognised by its sequence number. It is dropped as soon as it
-//! comes to the front, so that [`EventQueue::first_time`] only reads; and all are swept out when they
-//! outnumber the live ones, so that memory stays proportional to what is in flight even if every
-//! attempt is cancelled long before its time.
+//! comes to the front, so that [`EventQueue::first_time`] only reads; and all are swept out when
+//! they outnumber the live ones, so that memory stays proportional to what is in flight even if
+//! every attempt is cancelled long before its time.
 
 use crate::request::AttemptId;
 use crate::time::Timestamp;

@@ -3,6 +3,7 @@
 mod cli;
 mod conservation;
 mod idle;
+mod metrics;
 mod pinned;
 mod random_scenario;
 mod scenario_errors;

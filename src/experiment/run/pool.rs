@@ -203,8 +203,11 @@ fn name_segments(
         value: name_value(scenario, dimension, value),
         requests: segment.requests,
         successes: segment.successes,
+        input_tokens: segment.input_tokens,
+        output_tokens: segment.output_tokens,
         cost: segment.cost,
         latency_all: segment.latency_all,
+        first_token_all: segment.first_token_all,
     };
     segments.into_iter().map(named).collect()
 }

@@ -13,10 +13,14 @@ pub(super) fn file(results: &ScenarioResults) -> File {
         "requests",
         "successes",
         "success_rate",
+        "input_tokens",
+        "output_tokens",
         "cost_usd",
         "cost_per_1k_successes_usd",
         "latency_all_p50_s",
         "latency_all_p99_s",
+        "first_token_all_p50_s",
+        "first_token_all_p99_s",
     ]);
     let rows = results
         .strategies
@@ -34,9 +38,13 @@ fn row(arm: &str, segment: &SegmentTotals) -> Row {
         segment.requests.to_string(),
         segment.successes.to_string(),
         derived(share(segment.successes, segment.requests)),
+        segment.input_tokens.to_string(),
+        segment.output_tokens.to_string(),
         dollars(segment.cost),
         derived(segment.cost.as_usd_f64() * 1e3 / segment.successes as f64),
         derived_or_empty(quantile_s(latency, 0.5, FEWEST_FOR_P50)),
         derived_or_empty(quantile_s(latency, 0.99, FEWEST_FOR_P99)),
+        derived_or_empty(quantile_s(&segment.first_token_all, 0.5, FEWEST_FOR_P50)),
+        derived_or_empty(quantile_s(&segment.first_token_all, 0.99, FEWEST_FOR_P99)),
     ]
 }

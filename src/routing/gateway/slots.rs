@@ -23,8 +23,8 @@ impl<T> Default for Slots<T> {
 }
 
 impl<T> Slots<T> {
-    /// Takes a slot. The value in it is that of its last use, to be overwritten in place; `new` makes
-    /// one for a slot that has not been used.
+    /// Takes a slot. The value in it is that of its last use, to be overwritten in place; `new`
+    /// makes one for a slot that has not been used.
     #[inline]
     pub fn take(&mut self, new: impl FnOnce() -> T) -> (u32, &mut T) {
         let number = self.free.pop().unwrap_or(self.slots.len() as u32);

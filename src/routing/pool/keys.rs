@@ -8,8 +8,8 @@ use crate::routing::config::RoutingConfig;
 use crate::routing::score;
 use crate::routing::target::{TargetIndex, WORD};
 
-/// Keys by target; of the rankings the highest is best. They are as of the last time that the marked
-/// targets were worked off, and only those that somebody has asked for are kept at all.
+/// Keys by target; of the rankings the highest is best. They are as of the last time that the
+/// marked targets were worked off, and only those that somebody has asked for are kept at all.
 #[derive(Clone, Debug, Default)]
 pub struct Keys {
     /// Health score.
