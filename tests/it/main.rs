@@ -1,7 +1,9 @@
 //! All integration tests, a module per topic: one binary links faster than ten.
 
+mod azure;
 mod cli;
 mod conservation;
+mod determinism;
 mod idle;
 mod metrics;
 mod pinned;
