@@ -130,10 +130,12 @@ impl<'a> Plan<'a> {
             .iter()
             .map(|account| account.lane)
             .collect();
+        // Without arrivals nothing is degraded, which must not pass for mitigated.
+        let arrivals_stop = Timestamp::ZERO + scenario.duration;
         let faults = scenario.upstream.faults.iter().map(|fault| FaultWatch {
             accounts: fault.accounts.clone(),
             start: fault.start,
-            end: fault.end,
+            end: fault.end.min(arrivals_stop),
         });
         Self {
             scenario,
