@@ -6,6 +6,7 @@ mod conservation;
 mod determinism;
 mod fault_effects;
 mod idle;
+mod kill;
 mod metrics;
 mod pinned;
 mod random_scenario;
