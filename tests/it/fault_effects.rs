@@ -1,8 +1,8 @@
 //! Times to detect, to mitigate and to restore, against values worked out by hand.
 //!
-//! Two accounts answer in 10 ms. Requests come like clockwork, the n-th at n / rate, and round robin
-//! sends odd ones to `a-1`, which a fault strikes at 100 s, and even ones to `a-2`. So before the
-//! fault the share of `a-1` is one half, the success rate 1 and the P99 10 ms.
+//! Two accounts answer in 10 ms. Requests come like clockwork, the n-th at n / rate, and round
+//! robin sends odd ones to `a-1`, which a fault strikes at 100 s, and even ones to `a-2`. So before
+//! the fault the share of `a-1` is one half, the success rate 1 and the P99 10 ms.
 
 use crate::support::{results, scenario};
 use routelab::experiment::results::{FaultImpact, Observed};
@@ -77,17 +77,18 @@ fn nobody_does_anything() {
 }
 
 /// The attempts of 100.1, .3, .5, .7 and .9 s fail; the breaker opens at 100.91 s. The first window
-/// loses 5 requests of 100, the next one none. Probes from 161.0 s on close the breaker, so that the
-/// window from 160 s on, when the fault ends, has at least 3 + 3 + 8 * 5 = 46 dispatches of 100 to
-/// the account: above 90 % of one half.
+/// loses 5 requests of 100, the next one none. Probes from 161.0 s on close the breaker, so that
+/// the window from 160 s on, when the fault ends, has at least 3 + 3 + 8 * 5 = 46 dispatches of 100
+/// to the account: above 90 % of one half.
 #[test]
 fn a_breaker_opens() {
     let effect = effect(OUTAGE, 10, "breaker = true, max_attempts = 1");
     assert_effect(&effect, [after(910), after(1_000), after(0)], 595.0 / 600.0);
 }
 
-/// The breaker of the fault above keeps the account out until 160.91 s, though it is well from 130 s
-/// on. The window from 159 s on has at most 7 + 7 * 5 = 42 dispatches to it, that from 160 s on 46.
+/// The breaker of the fault above keeps the account out until 160.91 s, though it is well from 130
+/// s on. The window from 159 s on has at most 7 + 7 * 5 = 42 dispatches to it, that from 160 s on
+/// 46.
 #[test]
 fn a_breaker_stays_open_after_the_end() {
     let short = OUTAGE.replace("60s", "30s");
@@ -157,8 +158,8 @@ fn a_shift_of_shares_detects() {
     );
 }
 
-/// Arrivals stop at 130 s, in the middle of the fault: nothing is known of what came after, least of
-/// all that it was mitigated.
+/// Arrivals stop at 130 s, in the middle of the fault: nothing is known of what came after, least
+/// of all that it was mitigated.
 #[test]
 fn arrivals_that_stop_do_not_mitigate() {
     let effect = effect_within("130s", OUTAGE, 10, "breaker = false, max_attempts = 1");

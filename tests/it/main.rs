@@ -7,6 +7,7 @@ mod determinism;
 mod fault_effects;
 mod idle;
 mod kill;
+mod memory;
 mod metrics;
 mod pinned;
 mod random_scenario;

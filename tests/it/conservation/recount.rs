@@ -232,8 +232,15 @@ fn totals_agree(scenario: &Scenario, results: &StrategyResults) {
         assert!(sums.3 > 0 || requests == 0);
     }
 
+    course_agrees(results, sum(|run| run.counts.simulated));
+    for impact in &results.faults {
+        assert_eq!(impact.detect.len(), runs.len());
+    }
+}
+
+/// The timeline holds all arrivals, those of the warm-up too.
+fn course_agrees(results: &StrategyResults, simulated: u64) {
     let windows = &results.timeline.windows;
-    let simulated = sum(|run| run.counts.simulated);
     assert_eq!(
         windows.iter().map(|window| window.requests).sum::<u64>(),
         simulated
@@ -247,7 +254,4 @@ fn totals_agree(scenario: &Scenario, results: &StrategyResults) {
     );
     let dispatched: u64 = results.timeline.dispatches.iter().sum();
     assert!(dispatched <= windows.iter().map(|window| window.attempts).sum());
-    for impact in &results.faults {
-        assert_eq!(impact.detect.len(), runs.len());
-    }
 }

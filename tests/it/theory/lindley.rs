@@ -6,7 +6,7 @@
 //! Wolfowitz 1955: the next in line takes the server that is free first). The simulator must agree
 //! to the nanosecond.
 
-use super::{EXPONENTIAL, ONE_SERVER, System};
+use super::{EXPONENTIAL, System};
 use crate::support::results;
 use routelab::record::RequestRecord;
 
@@ -35,7 +35,6 @@ fn compare(servers: u32, service: &str) {
         strategies: r#""round_robin", "random""#,
         requests: 10_000,
         more: "[output]\nrequests = true",
-        ..ONE_SERVER
     };
     let limited = format!("{{ slots = {servers} }}");
     let limited = System {
