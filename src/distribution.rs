@@ -180,19 +180,19 @@ impl Distribution {
     }
 
     /// One draw.
-    #[inline]
+    #[inline(always)]
     pub fn sample(&self, rng: &mut Rng) -> f64 {
         self.0.sample(rng)
     }
 
     /// One draw in seconds, as a length of time.
-    #[inline]
+    #[inline(always)]
     pub fn sample_duration(&self, rng: &mut Rng) -> Duration {
         Duration::from_secs_f64(self.sample(rng))
     }
 
     /// One draw as a count: rounded to the nearest integer, kept within `0..=u32::MAX`.
-    #[inline]
+    #[inline(always)]
     pub fn sample_count(&self, rng: &mut Rng) -> u32 {
         (self.sample(rng) + 0.5) as u32
     }
@@ -218,7 +218,7 @@ impl Distribution {
 
 impl Law {
     /// The laws that nearly every draw is from are inlined where they are drawn.
-    #[inline]
+    #[inline(always)]
     fn sample(&self, rng: &mut Rng) -> f64 {
         match self {
             Self::Constant(value) => *value,
@@ -244,7 +244,9 @@ impl Law {
                 let chosen = parts.iter().find(|(cumulated, _)| u < *cumulated);
                 chosen.map_or(0.0, |(_, part)| part.sample(rng))
             }
-            _ => self.sample(rng),
+            Self::Constant(_) | Self::Exponential { .. } | Self::Lognormal { .. } => {
+                self.sample(rng)
+            }
         }
     }
 

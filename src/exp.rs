@@ -21,7 +21,8 @@ const RANGE: f64 = 700.0;
 #[inline]
 #[must_use]
 pub fn exp(x: f64) -> f64 {
-    if x.is_nan() || x.abs() > RANGE {
+    let within = x.abs() <= RANGE;
+    if !within {
         return libm::exp(x);
     }
     let rounded = x * STEPS_PER_UNIT + ROUNDER;

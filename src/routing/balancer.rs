@@ -144,17 +144,20 @@ impl IntelligentLoadBalancer {
     }
 
     /// Notes that an attempt was sent to `target`, picked at this same `now`.
+    #[inline]
     pub fn dispatched(&mut self, now: Timestamp, target: TargetIndex, expected: &Need) -> Ticket {
         self.pool.dispatched(now, target, expected)
     }
 
     /// Learns that the first token of an attempt has come.
+    #[inline]
     pub fn first_token(&mut self, now: Timestamp, target: TargetIndex, dispatched: Timestamp) {
         self.pool.advance(now);
         self.pool.first_token(now, target, dispatched);
     }
 
     /// Learns from the end of an attempt.
+    #[inline]
     pub fn ended(&mut self, now: Timestamp, end: &AttemptEnd) {
         self.pool.advance(now);
         self.pool.ended(now, end);

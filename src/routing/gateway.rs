@@ -164,7 +164,7 @@ impl Gateway {
     }
 
     /// A request has arrived.
-    #[inline]
+    #[inline(never)]
     pub fn on_request(
         &mut self,
         now: Timestamp,
@@ -201,11 +201,12 @@ impl Gateway {
             .route(&mut self.balancer, now, features, &[], false)
         {
             Ok(decision) => self.dispatch(now, slot, &decision),
-            Err(reason) => self.finish(now, slot, Outcome::Rejected(reason), observer),
+            Err(reason) => self.give_answer(now, slot, Outcome::Rejected(reason), observer),
         }
         RequestHandle(slot)
     }
 
+    #[inline]
     fn dispatch(&mut self, now: Timestamp, slot: u32, decision: &RoutingDecision) {
         let request = self.requests.get_mut(slot);
         let &RoutingDecision {
@@ -258,6 +259,12 @@ impl Gateway {
         });
     }
 
+    /// The same where it is rare.
+    #[inline(never)]
+    fn dispatch_again(&mut self, now: Timestamp, slot: u32, decision: &RoutingDecision) {
+        self.dispatch(now, slot, decision);
+    }
+
     /// Sets an attempt's timers, those that expire before the deadline.
     #[inline]
     fn arm(&mut self, now: Timestamp, attempt: u32, streaming: bool, deadline: Timestamp) {
@@ -275,6 +282,7 @@ impl Gateway {
     }
 
     /// The first token of a streaming attempt has come.
+    #[inline]
     pub fn on_first_token(&mut self, now: Timestamp, attempt: AttemptId) {
         self.timers.first_token.disarm(attempt.0);
         if let Some(limit) = self.config.idle_timeout {
@@ -306,7 +314,7 @@ impl Gateway {
 
     /// An attempt has ended: successfully (`failure` is `None`), by a failure, or by a
     /// [`Action::Cancel`]. `usage` is what it consumed.
-    #[inline]
+    #[inline(never)]
     pub fn on_ended(
         &mut self,
         now: Timestamp,
@@ -324,15 +332,16 @@ impl Gateway {
         }
     }
 
+    #[inline]
     fn disarm(&mut self, attempt: AttemptId) {
         self.timers.attempt.disarm(attempt.0);
         self.timers.first_token.disarm(attempt.0);
         self.timers.idle.disarm(attempt.0);
     }
 
-    /// Learns from an attempt and draws up its bill. Returns its request, and whether the client
-    /// has already had a part of the answer.
-    #[inline]
+    /// Learns from an attempt and draws up its bill. Returns its request, and whether the client has
+    /// already had a part of the answer.
+    #[inline(always)]
     fn settle(
         &mut self,
         now: Timestamp,
@@ -383,6 +392,7 @@ impl Gateway {
     }
 
     /// Sends the request somewhere else, at once or after a back-off, or gives it up.
+    #[inline(never)]
     fn retry(
         &mut self,
         now: Timestamp,
@@ -398,23 +408,23 @@ impl Gateway {
             && attempts < usize::from(self.config.retry.max_attempts)
             && now < request.deadline;
         if !allowed {
-            return self.finish(now, slot, Outcome::Failed(kind), observer);
+            return self.give_answer(now, slot, Outcome::Failed(kind), observer);
         }
         if !self.budget.withdraw(now) {
             request.record.budget_exhausted = true;
-            return self.finish(now, slot, Outcome::Failed(kind), observer);
+            return self.give_answer(now, slot, Outcome::Failed(kind), observer);
         }
         let (features, tried) = (&request.features, &request.tried);
         if let Ok(decision) = self
             .router
             .route(&mut self.balancer, now, features, tried, true)
         {
-            return self.dispatch(now, slot, &decision);
+            return self.dispatch_again(now, slot, &decision);
         }
         let delay = backoff(&self.config.retry, attempts as u32, self.balancer.rng());
         let (at, deadline, id) = (now + delay, request.deadline, request.record.request);
         if at >= deadline {
-            return self.finish(now, slot, Outcome::Failed(kind), observer);
+            return self.give_answer(now, slot, Outcome::Failed(kind), observer);
         }
         self.timers.retries += 1;
         self.timers
@@ -431,9 +441,9 @@ impl Gateway {
             .route(balancer, now, features, &request.tried, true)
             .or_else(|_| self.router.route(balancer, now, features, &[], true));
         match (decision, request.last_failure) {
-            (Ok(decision), _) => self.dispatch(now, slot, &decision),
-            (Err(_), Some(kind)) => self.finish(now, slot, Outcome::Failed(kind), observer),
-            (Err(reason), None) => self.finish(now, slot, Outcome::Rejected(reason), observer),
+            (Ok(decision), _) => self.dispatch_again(now, slot, &decision),
+            (Err(_), Some(kind)) => self.give_answer(now, slot, Outcome::Failed(kind), observer),
+            (Err(reason), None) => self.give_answer(now, slot, Outcome::Rejected(reason), observer),
         }
     }
 
@@ -457,7 +467,7 @@ impl Gateway {
     ) {
         match self.requests.get_mut(slot).live {
             Some(attempt) => self.cancel(attempt, failure),
-            None => self.finish(now, slot, Outcome::Failed(failure), observer),
+            None => self.give_answer(now, slot, Outcome::Failed(failure), observer),
         }
     }
 
@@ -466,7 +476,7 @@ impl Gateway {
         self.actions.push_back(Action::Cancel { attempt, failure });
     }
 
-    #[inline]
+    #[inline(always)]
     fn finish(
         &mut self,
         now: Timestamp,
@@ -483,6 +493,18 @@ impl Gateway {
         let latency = self.statistics.request(record, provider);
         observer.request_ended(RequestHandle(slot), record, latency);
         self.requests.release(slot);
+    }
+
+    /// The same where it is rare.
+    #[inline(never)]
+    fn give_answer(
+        &mut self,
+        now: Timestamp,
+        slot: u32,
+        outcome: Outcome,
+        observer: &mut impl Observer,
+    ) {
+        self.finish(now, slot, outcome, observer);
     }
 
     /// When [`Self::on_timer`] wants to be called next; [`Timestamp::NEVER`] if not at all.

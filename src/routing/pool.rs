@@ -263,7 +263,7 @@ impl Pool {
     }
 
     /// Notes that an attempt was sent to `target`, which must admit it.
-    #[inline]
+    #[inline(always)]
     pub fn dispatched(&mut self, now: Timestamp, target: TargetIndex, expected: &Need) -> Ticket {
         let state = &mut self.targets[target.at()];
         let account = &mut self.accounts[state.account.at()];

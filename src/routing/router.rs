@@ -85,7 +85,7 @@ impl SmartRouter {
     ///
     /// # Errors
     /// If no account serves the request, or none of those that do is available.
-    #[inline]
+    #[inline(always)]
     pub fn route(
         &mut self,
         balancer: &mut IntelligentLoadBalancer,
@@ -159,6 +159,9 @@ impl SmartRouter {
         now: Timestamp,
         features: &RequestFeatures,
     ) {
+        if !self.is_smart() && !(self.quota_aware && balancer.pool().declares_quotas()) {
+            return;
+        }
         let (candidates, pool) = balancer.candidates_mut();
         if self.is_smart() {
             let wanted = &features.preferences;

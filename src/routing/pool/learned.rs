@@ -48,7 +48,7 @@ impl Pool {
     }
 
     /// Learns from the end of an attempt.
-    #[inline]
+    #[inline(always)]
     pub fn ended(&mut self, now: Timestamp, end: &AttemptEnd) {
         let state = &mut self.targets[end.target.at()];
         let account = &mut self.accounts[state.account.at()];
@@ -118,6 +118,7 @@ impl Target {
         account.cool_down.success();
     }
 
+    #[inline(never)]
     fn failed(
         &mut self,
         now: Timestamp,

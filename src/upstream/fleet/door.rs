@@ -31,6 +31,7 @@ pub(super) enum Reception {
 
 impl Fleet {
     /// The door: decides what becomes of an attempt. Only the quota is changed.
+    #[inline(always)]
     pub(super) fn receive(
         &mut self,
         now: Timestamp,
@@ -70,6 +71,7 @@ impl Fleet {
     }
 
     /// Position in `services`.
+    #[inline]
     fn service(&self, account: AccountIndex, model: ModelIndex) -> Option<usize> {
         if model.at() >= self.models {
             return None;
