@@ -109,6 +109,8 @@ struct Timers {
     /// (when, order, request, its arrival): a back-off has any length, so this one is a heap.
     retry: BinaryHeap<Reverse<(Timestamp, u64, u32, RequestId)>>,
     retries: u64,
+    /// Whether attempts have timers at all.
+    by_attempt: bool,
 }
 
 /// A request, its record filled in as it goes along.
@@ -149,7 +151,12 @@ impl Gateway {
             budget: RetryBudget::new(&config.retry),
             requests: Slots::default(),
             attempts: Slots::default(),
-            timers: Timers::default(),
+            timers: Timers {
+                by_attempt: config.attempt_timeout.is_some()
+                    || config.first_token_timeout.is_some()
+                    || config.idle_timeout.is_some(),
+                ..Timers::default()
+            },
             actions: VecDeque::new(),
             statistics,
             config: config.clone(),
@@ -249,8 +256,10 @@ impl Gateway {
         request.record.attempts = number;
         request.record.account = Some(account);
         request.record.strategy = Some(strategy);
-        let (streaming, deadline) = (request.features.streaming, request.deadline);
-        self.arm(now, attempt, streaming, deadline);
+        if self.timers.by_attempt {
+            let (streaming, deadline) = (request.features.streaming, request.deadline);
+            self.arm(now, attempt, streaming, deadline);
+        }
         self.actions.push_back(Action::Dispatch {
             attempt: AttemptId(attempt),
             request: RequestHandle(slot),
@@ -334,9 +343,11 @@ impl Gateway {
 
     #[inline]
     fn disarm(&mut self, attempt: AttemptId) {
-        self.timers.attempt.disarm(attempt.0);
-        self.timers.first_token.disarm(attempt.0);
-        self.timers.idle.disarm(attempt.0);
+        if self.timers.by_attempt {
+            self.timers.attempt.disarm(attempt.0);
+            self.timers.first_token.disarm(attempt.0);
+            self.timers.idle.disarm(attempt.0);
+        }
     }
 
     /// Learns from an attempt and draws up its bill. Returns its request, and whether the client has
@@ -512,11 +523,14 @@ impl Gateway {
     #[inline]
     pub fn next_timer(&self) -> Timestamp {
         let timers = &self.timers;
-        let attempts = timers.attempt.next_at().min(timers.first_token.next_at());
-        let others = timers.deadline.next_at().min(timers.idle.next_at());
         let retry = timers.retry.peek();
         let retry = retry.map_or(Timestamp::NEVER, |Reverse((at, ..))| *at);
-        attempts.min(others).min(retry)
+        let next = timers.deadline.next_at().min(retry);
+        if !timers.by_attempt {
+            return next;
+        }
+        let attempt = timers.attempt.next_at().min(timers.first_token.next_at());
+        next.min(attempt).min(timers.idle.next_at())
     }
 
     /// Lets every timer expire that is due. At one instant deadlines come first: a request that is
@@ -559,6 +573,7 @@ impl Gateway {
     }
 
     /// The next breaker transition that has not been reported yet.
+    #[inline]
     pub fn poll_transition(&mut self) -> Option<TargetTransition> {
         self.balancer.pool_mut().take_transition()
     }

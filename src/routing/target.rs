@@ -75,7 +75,10 @@ impl TargetSet {
     /// Becomes the intersection of `a` and `b`.
     #[inline]
     pub fn assign_and(&mut self, a: &Self, b: &Self) {
-        self.0.resize(a.0.len().min(b.0.len()), 0);
+        let len = a.0.len().min(b.0.len());
+        if self.0.len() != len {
+            self.0.resize(len, 0);
+        }
         let both = a.0.iter().zip(&b.0);
         self.0
             .iter_mut()
@@ -158,7 +161,17 @@ impl TargetSet {
 
     /// The first member at or after `start`, else the first of all.
     #[must_use]
+    #[inline]
     pub fn first_from(&self, start: TargetIndex) -> Option<TargetIndex> {
+        if let &[only] = self.0.as_slice() {
+            let tail = if start.at() < WORD {
+                only & u64::MAX << start.0
+            } else {
+                0
+            };
+            let from = if tail == 0 { only } else { tail };
+            return (from != 0).then(|| TargetIndex(from.trailing_zeros()));
+        }
         let (word, bit) = (start.at() / WORD, start.at() % WORD);
         let tail = self.0.get(word).map_or(0, |w| w & (u64::MAX << bit));
         let member = |index: usize, w: u64| {

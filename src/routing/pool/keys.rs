@@ -35,43 +35,36 @@ pub struct Keys {
     wanted: Wanted,
 }
 
-/// Keys that a strategy compares.
+/// Keys that strategies compare, as bits.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-struct Wanted {
-    health: bool,
-    adaptive: bool,
-    response: bool,
-    first_token: bool,
-    load: bool,
-    weight: bool,
-}
+struct Wanted(u8);
 
 impl Wanted {
+    const HEALTH: Self = Self(1);
+    const ADAPTIVE: Self = Self(1 << 1);
+    const RESPONSE: Self = Self(1 << 2);
+    const FIRST_TOKEN: Self = Self(1 << 3);
+    const LOAD: Self = Self(1 << 4);
+    const WEIGHT: Self = Self(1 << 5);
+    const SCORES: Self = Self(Self::HEALTH.0 | Self::ADAPTIVE.0 | Self::WEIGHT.0);
+
     /// What a decision by `strategy` reads.
     #[inline]
-    fn by(strategy: Strategy, streaming: bool) -> Self {
-        let mut wanted = Self::default();
+    const fn by(strategy: Strategy, streaming: bool) -> Self {
         match strategy {
-            Strategy::WeightedRoundRobin => wanted.weight = true,
-            Strategy::LeastConnections | Strategy::Geographic => wanted.load = true,
-            Strategy::FastestResponse if streaming => wanted.first_token = true,
-            Strategy::FastestResponse => wanted.response = true,
-            Strategy::HealthBased => wanted.health = true,
-            Strategy::Adaptive | Strategy::Smart => wanted.adaptive = true,
-            Strategy::RoundRobin | Strategy::Random => (),
+            Strategy::WeightedRoundRobin => Self::WEIGHT,
+            Strategy::LeastConnections | Strategy::Geographic => Self::LOAD,
+            Strategy::FastestResponse if streaming => Self::FIRST_TOKEN,
+            Strategy::FastestResponse => Self::RESPONSE,
+            Strategy::HealthBased => Self::HEALTH,
+            Strategy::Adaptive | Strategy::Smart => Self::ADAPTIVE,
+            Strategy::RoundRobin | Strategy::Random => Self(0),
         }
-        wanted
     }
 
-    const fn or(self, other: Self) -> Self {
-        Self {
-            health: self.health | other.health,
-            adaptive: self.adaptive | other.adaptive,
-            response: self.response | other.response,
-            first_token: self.first_token | other.first_token,
-            load: self.load | other.load,
-            weight: self.weight | other.weight,
-        }
+    #[inline]
+    const fn any(self, of: Self) -> bool {
+        self.0 & of.0 != 0
     }
 }
 
@@ -131,9 +124,9 @@ impl Keys {
     /// From now on what `strategy` compares is kept up to date.
     #[inline]
     pub(super) fn want(&mut self, strategy: Strategy, streaming: bool) {
-        let wanted = self.wanted.or(Wanted::by(strategy, streaming));
-        if wanted != self.wanted {
-            self.wanted = wanted;
+        let more = Wanted::by(strategy, streaming).0 & !self.wanted.0;
+        if more != 0 {
+            self.wanted.0 |= more;
             (0..self.is_marked.len() as u32).for_each(|target| self.mark(TargetIndex(target)));
         }
     }
@@ -164,18 +157,18 @@ impl Keys {
         let (at, word) = (target.at(), target.at() / WORD);
         let rank = |key: f64| if admitting { key } else { NOT_ADMITTING };
         let wanted = self.wanted;
-        if wanted.health | wanted.adaptive | wanted.weight {
+        if wanted.any(Wanted::SCORES) {
             let parts = state.parts(account, config);
             let health = parts.health(&config.health);
-            if wanted.adaptive {
+            if wanted.any(Wanted::ADAPTIVE) {
                 let base = parts.adaptive_base(health, &config.adaptive);
                 let group = word * PROVIDERS + usize::from(self.provider[at]);
                 self.adaptive_base.set(at, group, rank(base));
             }
-            if wanted.health {
+            if wanted.any(Wanted::HEALTH) {
                 self.health.set(at, word, rank(health));
             }
-            if wanted.weight {
+            if wanted.any(Wanted::WEIGHT) {
                 let scale = if config.dynamic_weights {
                     ((1000.0 * health + 0.5) as i64).max(100)
                 } else {
@@ -185,15 +178,15 @@ impl Keys {
             }
         }
         let estimate = |seconds: Option<f64>| rank(seconds.map_or(UNMEASURED, |s| -s));
-        if wanted.response {
+        if wanted.any(Wanted::RESPONSE) {
             self.response
                 .set(at, word, estimate(state.response.seconds()));
         }
-        if wanted.first_token {
+        if wanted.any(Wanted::FIRST_TOKEN) {
             self.first_token
                 .set(at, word, estimate(state.first_token.seconds()));
         }
-        if wanted.load {
+        if wanted.any(Wanted::LOAD) {
             let (in_flight, weight) = (account.in_flight, account.weight.max(1));
             let free = -(f64::from(in_flight) / f64::from(weight));
             self.free.set(at, word, rank(free));
@@ -245,7 +238,11 @@ impl Ranking {
 
     #[inline]
     fn set(&mut self, at: usize, group: usize, key: f64) {
+        let few = self.keys.len() <= FEW;
         let old = std::mem::replace(&mut self.keys[at], key);
+        if few {
+            return;
+        }
         let highest = &mut self.highest[group];
         if key >= *highest {
             *highest = key;

@@ -149,17 +149,21 @@ impl Sets {
 
     fn change(&mut self, target: TargetIndex, flags: u8) {
         let before = std::mem::replace(&mut self.flags[target.at()], flags);
-        let sets = [
-            &mut self.admitting,
-            &mut self.measured,
-            &mut self.half_open,
-            &mut self.cold_response,
-            &mut self.cold_first_token,
-        ];
-        for (flag, (set, members)) in sets.into_iter().zip(&mut self.members).enumerate() {
-            let bit = |flags: u8| u32::from(flags >> flag & 1);
-            set.set(target, bit(flags) == 1);
-            *members = *members + bit(flags) - bit(before);
+        let mut changed = before ^ flags;
+        while changed != 0 {
+            let flag = changed.trailing_zeros() as usize;
+            changed &= changed - 1;
+            let is_member = flags >> flag & 1 == 1;
+            let set = match flag {
+                ADMITTING => &mut self.admitting,
+                MEASURED => &mut self.measured,
+                HALF_OPEN => &mut self.half_open,
+                COLD_RESPONSE => &mut self.cold_response,
+                _ => &mut self.cold_first_token,
+            };
+            set.set(target, is_member);
+            let members = &mut self.members[flag];
+            *members = members.wrapping_add_signed(if is_member { 1 } else { -1 });
         }
     }
 }

@@ -119,14 +119,17 @@ pub(super) fn highest_of_few(
     rng: &mut Rng,
 ) -> Option<TargetIndex> {
     let mut few = [f64::NEG_INFINITY; FEW];
-    for ((place, key), bit) in few.iter_mut().zip(keys).zip(0..) {
-        let is_candidate = candidates >> bit & 1 == 1;
+    let (mut best, mut len) = (f64::NEG_INFINITY, 0);
+    for (place, key) in few.iter_mut().zip(keys) {
+        let is_candidate = candidates >> len & 1 == 1;
         *place = if is_candidate { key } else { f64::NEG_INFINITY };
+        best = higher(best, *place);
+        len += 1;
     }
-    let best = few.iter().copied().fold(f64::NEG_INFINITY, higher);
-    let tied = few.iter().zip(0..).fold(0, |tied: u64, (key, bit)| {
-        tied | u64::from(*key == best) << bit
-    });
+    let tied = few[..len]
+        .iter()
+        .rev()
+        .fold(0, |tied: u64, key| tied << 1 | u64::from(*key == best));
     let mut tied = tied & candidates;
     let count = tied.count_ones();
     let chosen = if count > 1 { rng.below(count) } else { 0 };
