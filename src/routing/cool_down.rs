@@ -48,9 +48,12 @@ impl CoolDown {
         } else if now < self.until {
             return;
         } else {
-            let doubled = config.base.as_nanos().checked_shl(self.repetitions.min(32));
-            self.repetitions += 1;
-            Duration::from_nanos(doubled.unwrap_or(u64::MAX)).min(config.cap)
+            let doubled = config
+                .base
+                .as_nanos()
+                .saturating_mul(1 << self.repetitions.min(32));
+            self.repetitions = self.repetitions.saturating_add(1);
+            Duration::from_nanos(doubled).min(config.cap)
         };
         let until = self.until.max(now + length);
         self.cooling += until.since(self.until.max(now));
