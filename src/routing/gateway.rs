@@ -23,7 +23,7 @@ use crate::routing::account::Account;
 use crate::routing::balancer::IntelligentLoadBalancer;
 use crate::routing::breaker::Ticket;
 use crate::routing::config::RoutingConfig;
-use crate::routing::failure::consequence;
+use crate::routing::failure::{AccountEffect, consequence};
 use crate::routing::geography::Geography;
 use crate::routing::metrics::{AccountMetrics, GatewayStats};
 use crate::routing::pool::{AttemptEnd, TargetTransition};
@@ -123,6 +123,8 @@ struct RequestState {
     live: Option<AttemptId>,
     /// Where it was sent, in order.
     tried: Vec<TargetIndex>,
+    /// Of them those that had an account fault, and must not see it again.
+    barred: Vec<TargetIndex>,
     last_failure: Option<FailureKind>,
 }
 
@@ -192,6 +194,7 @@ impl Gateway {
             deadline,
             live: None,
             tried: vec![],
+            barred: vec![],
             last_failure: None,
         });
         request.record = record;
@@ -199,6 +202,7 @@ impl Gateway {
         request.deadline = deadline;
         request.live = None;
         request.tried.clear();
+        request.barred.clear();
         request.last_failure = None;
         if self.config.deadline.is_some() {
             self.timers.deadline.arm(slot, deadline);
@@ -398,6 +402,9 @@ impl Gateway {
         if kind.is_some() {
             request.record.wasted += record.cost;
             request.last_failure = kind;
+            if kind.is_some_and(|kind| consequence(kind).account == AccountEffect::Disable) {
+                request.barred.push(attempt.target);
+            }
         }
         (attempt.request, delivered)
     }
@@ -450,7 +457,10 @@ impl Gateway {
         let decision = self
             .router
             .route(balancer, now, features, &request.tried, true)
-            .or_else(|_| self.router.route(balancer, now, features, &[], true));
+            .or_else(|_| {
+                let barred = &request.barred;
+                self.router.route(balancer, now, features, barred, true)
+            });
         match (decision, request.last_failure) {
             (Ok(decision), _) => self.dispatch_again(now, slot, &decision),
             (Err(_), Some(kind)) => self.give_answer(now, slot, Outcome::Failed(kind), observer),
