@@ -442,6 +442,7 @@ impl Gateway {
         let delay = backoff(&self.config.retry, attempts as u32, self.balancer.rng());
         let (at, deadline, id) = (now + delay, request.deadline, request.record.request);
         if at >= deadline {
+            self.budget.give_back(now);
             return self.give_answer(now, slot, Outcome::Failed(kind), observer);
         }
         self.timers.retries += 1;

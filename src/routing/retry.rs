@@ -56,6 +56,11 @@ impl RetryBudget {
         true
     }
 
+    /// Puts back a retry withdrawn at this same `now`, because it is not made after all.
+    pub fn give_back(&mut self, now: Timestamp) {
+        self.add(now, ONE_RETRY);
+    }
+
     fn add(&mut self, now: Timestamp, amount: i64) {
         self.turn(now);
         self.deposits[(self.tick % BUCKETS) as usize] += amount;
