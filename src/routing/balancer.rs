@@ -21,6 +21,9 @@ pub struct IntelligentLoadBalancer {
     strategies: Strategies,
     /// Candidates of the request at hand.
     candidates: TargetSet,
+    /// Whether preferences and context windows can rule an account out: only for `smart`.
+    smart: bool,
+    minds_quotas: bool,
 }
 
 /// Why an account cannot take a request now.
@@ -58,6 +61,8 @@ impl IntelligentLoadBalancer {
             pool: Pool::new(config),
             strategies: Strategies::new(config, geography, policy),
             candidates: TargetSet::default(),
+            smart: config.strategy == Strategy::Smart,
+            minds_quotas: config.minds_quotas(),
         }
     }
 
@@ -195,14 +200,16 @@ impl IntelligentLoadBalancer {
         }
         let quota = || {
             let need = self.pool.expected_need(features);
-            (!self.pool.has_quota(now, target, &need)).then_some(Ineligible::Quota)
+            (self.minds_quotas && !self.pool.has_quota(now, target, &need))
+                .then_some(Ineligible::Quota)
         };
         unsuited
             .or_else(|| self.held_back(now, target))
             .or_else(quota)
     }
 
-    /// Why a target could never take the request, whatever its state.
+    /// Why a target could never take the request, whatever its state: its model, and for `smart`
+    /// whatever else the router filters by.
     pub(super) fn unsuited(
         &self,
         target: TargetIndex,
@@ -213,6 +220,9 @@ impl IntelligentLoadBalancer {
         let Some(served) = self.pool.served(target, features.model) else {
             return Some(Ineligible::Model);
         };
+        if !self.smart {
+            return None;
+        }
         if wanted.provider_required && wanted.provider != Some(account.provider) {
             Some(Ineligible::Provider)
         } else if wanted

@@ -44,6 +44,14 @@ pub struct RoutingConfig {
     pub smart: SmartConfig,
 }
 
+impl RoutingConfig {
+    /// Whether accounts are left out whose declared quota has no room.
+    #[must_use]
+    pub fn minds_quotas(&self) -> bool {
+        self.quota_aware.unwrap_or(self.strategy == Strategy::Smart)
+    }
+}
+
 impl Default for RoutingConfig {
     fn default() -> Self {
         Self {

@@ -68,10 +68,9 @@ impl SmartRouter {
     /// A router as configured.
     #[must_use]
     pub fn new(config: &RoutingConfig) -> Self {
-        let smart = config.strategy == Strategy::Smart;
         Self {
             strategy: config.strategy,
-            quota_aware: config.quota_aware.unwrap_or(smart),
+            quota_aware: config.minds_quotas(),
             config: config.smart,
             hard: TargetSet::default(),
         }
@@ -97,7 +96,7 @@ impl SmartRouter {
         balancer.gather(now, features, tried);
         self.filter(balancer, now, features);
         if balancer.candidates().is_empty() {
-            return Err(self.rejection(balancer, features));
+            return Err(rejection(balancer, features));
         }
         let relaxed = if self.is_smart() {
             self.prefer(balancer, features)
@@ -230,28 +229,6 @@ impl SmartRouter {
         }
     }
 
-    /// Whether nobody could ever take the request, or just nobody now.
-    fn rejection(
-        &self,
-        balancer: &IntelligentLoadBalancer,
-        features: &RequestFeatures,
-    ) -> Rejection {
-        let never = |why| match why {
-            Ineligible::Model => true,
-            Ineligible::Provider | Ineligible::Quality | Ineligible::ContextWindow => {
-                self.is_smart()
-            }
-            _ => false,
-        };
-        let unsuited = |target| balancer.unsuited(target, features).is_some_and(never);
-        let mut targets = (0..balancer.pool().targets() as u32).map(TargetIndex);
-        if targets.all(unsuited) {
-            Rejection::NotServed
-        } else {
-            Rejection::NoneAvailable
-        }
-    }
-
     /// Why each account that does not get the request could not have; those that could are left
     /// out. For explaining a decision, on demand: it costs nothing when not asked for.
     #[must_use]
@@ -268,6 +245,16 @@ impl SmartRouter {
                 Some((balancer.pool().account_of(target), why))
             })
             .collect()
+    }
+}
+
+/// Whether nobody could ever take the request, or just nobody now.
+fn rejection(balancer: &IntelligentLoadBalancer, features: &RequestFeatures) -> Rejection {
+    let mut targets = (0..balancer.pool().targets() as u32).map(TargetIndex);
+    if targets.all(|target| balancer.unsuited(target, features).is_some()) {
+        Rejection::NotServed
+    } else {
+        Rejection::NoneAvailable
     }
 }
 
