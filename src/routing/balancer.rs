@@ -174,12 +174,17 @@ impl IntelligentLoadBalancer {
     }
 
     /// When to try again if nothing is available: the earliest end of an open time or cool-down
-    /// among the targets that serve the model. `None` if time alone will not help.
+    /// among the targets that could take the request. `None` if time alone will not help.
     #[must_use]
     pub fn earliest_retry(&self, now: Timestamp, features: &RequestFeatures) -> Option<Timestamp> {
         let serving = self.pool.sets().serving(features.model)?;
-        serving
-            .iter()
+        let could = |target: &TargetIndex| {
+            let account = self.pool.account(self.pool.account_of(*target));
+            account.availability == Availability::Enabled
+                && self.unsuited(*target, features).is_none()
+        };
+        let suitable = serving.iter().filter(could);
+        suitable
             .filter_map(|target| self.pool.available_from(now, target))
             .min()
     }
