@@ -98,10 +98,10 @@ impl SmartRouter {
         if balancer.candidates().is_empty() {
             return Err(rejection(balancer, features));
         }
-        let relaxed = if self.is_smart() {
+        let (relaxed, dearest) = if self.is_smart() {
             self.prefer(balancer, features)
         } else {
-            Relaxed::default()
+            (Relaxed::default(), None)
         };
         let strategy = self.strategy_for(balancer, features);
         let target = balancer
@@ -113,8 +113,8 @@ impl SmartRouter {
         };
         let confidence = self.is_smart().then(|| {
             balancer.pool_mut().settle_health();
-            let config = &self.config.confidence;
-            confidence::confidence(config, balancer.pool(), target, features, doubts)
+            let (config, pool) = (&self.config.confidence, balancer.pool());
+            confidence::confidence(config, pool, target, features, dearest, doubts)
         });
         let account = balancer.pool().account_of(target);
         Ok(RoutingDecision {
@@ -188,17 +188,18 @@ impl SmartRouter {
     }
 
     /// Keeps the candidates that meet the soft constraints, giving up latency, then cost, then the
-    /// preferred provider until somebody is left.
+    /// preferred provider until somebody is left. Returns what was given up, and the highest cost
+    /// that meets the wish where one is stated.
     fn prefer(
         &mut self,
         balancer: &mut IntelligentLoadBalancer,
         features: &RequestFeatures,
-    ) -> Relaxed {
+    ) -> (Relaxed, Option<NanoUsd>) {
         let wanted = &features.preferences;
         let provider = wanted.provider.filter(|_| !wanted.provider_required);
         let (latency, cost) = (wanted.latency_tolerance, wanted.cost_sensitivity);
         if latency.is_none() && cost.is_none() && provider.is_none() {
-            return Relaxed::default();
+            return (Relaxed::default(), None);
         }
         let (candidates, pool) = balancer.candidates_mut();
         self.hard.assign(candidates);
@@ -218,15 +219,16 @@ impl SmartRouter {
                 stated => relaxed.provider = stated.is_some(),
             }
             if !candidates.is_empty() {
-                return relaxed;
+                return (relaxed, dearest);
             }
             candidates.assign(&self.hard);
         }
-        Relaxed {
+        let all = Relaxed {
             latency: latency.is_some(),
             cost: cost.is_some(),
             provider: provider.is_some(),
-        }
+        };
+        (all, dearest)
     }
 
     /// Why each account that does not get the request could not have; those that could are left

@@ -12,6 +12,7 @@ use crate::routing::config::ConfidenceConfig;
 use crate::routing::pool::Pool;
 use crate::routing::router::{cost_at, estimated_latency};
 use crate::routing::target::TargetIndex;
+use crate::units::NanoUsd;
 
 /// What about the decision, not the target, is a reason for doubt.
 #[derive(Clone, Copy, Debug)]
@@ -23,11 +24,13 @@ pub struct Doubts {
 }
 
 /// `base + 0.15 capability + 0.15 preference + 0.20 health - 0.1` for each doubt, in [0, 1].
+/// `dearest` is the highest cost that meets the user's wish, the same that candidates were held to.
 pub(super) fn confidence(
     config: &ConfidenceConfig,
     pool: &Pool,
     target: TargetIndex,
     features: &RequestFeatures,
+    dearest: Option<NanoUsd>,
     doubts: Doubts,
 ) -> Confidence {
     let account = pool.account(pool.account_of(target));
@@ -40,7 +43,7 @@ pub(super) fn confidence(
     Confidence::from_f64(
         config.base
             + config.capability * capability(pool, target, features)
-            + config.preference * preference(pool, target, features)
+            + config.preference * preference(pool, target, features, dearest)
             + config.health * pool.keys().health.key(target.at())
             - config.doubt * f64::from(count),
     )
@@ -64,8 +67,14 @@ fn capability(pool: &Pool, target: TargetIndex, features: &RequestFeatures) -> f
     f64::from(u8::from(quality) + u8::from(window) + u8::from(region)) / 3.0
 }
 
-/// Share of the stated soft constraints that the target meets; 1 when none is stated.
-fn preference(pool: &Pool, target: TargetIndex, features: &RequestFeatures) -> f64 {
+/// Share of the stated soft constraints that the target meets; 1 when none is stated. `dearest` is
+/// the highest cost that meets the one about cost.
+fn preference(
+    pool: &Pool,
+    target: TargetIndex,
+    features: &RequestFeatures,
+    dearest: Option<NanoUsd>,
+) -> f64 {
     let wanted = &features.preferences;
     let provider = pool.account(pool.account_of(target)).provider;
     let met = [
@@ -76,13 +85,7 @@ fn preference(pool: &Pool, target: TargetIndex, features: &RequestFeatures) -> f
         wanted.latency_tolerance.map(|tolerance| {
             estimated_latency(pool, target).is_none_or(|latency| latency <= tolerance)
         }),
-        wanted.cost_sensitivity.map(|sensitivity| {
-            let serving = pool.sets().serving(features.model);
-            let cheapest = serving
-                .and_then(|set| set.iter().map(|t| cost_at(pool, t, features)).min())
-                .unwrap_or_default();
-            cost_at(pool, target, features).0 as f64 <= cheapest.0 as f64 / sensitivity
-        }),
+        dearest.map(|most| cost_at(pool, target, features) <= most),
     ];
     let stated = met.iter().flatten().count();
     let met = met.iter().flatten().filter(|met| **met).count();
