@@ -7,6 +7,7 @@ use routelab::record::Strategy;
 use routelab::request::{
     FailureKind, ModelIndex, Provider, RegionIndex, RequestPriority, RequestType, UserPreferences,
 };
+use routelab::rng::Rng;
 use routelab::routing::account::{Account, Availability, RateLimits, ServedModel};
 use routelab::routing::config::RoutingConfig;
 use routelab::sim::{Lanes, Run, Setup, run};
@@ -16,6 +17,8 @@ use routelab::upstream::config::{
     AccountBehaviour, CalmFailure, Capacity, RoundTrips, Service, Trouble, UpstreamConfig,
 };
 use routelab::workload::config::{Arrivals, RequestClass, WorkloadConfig};
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, VecDeque};
 use std::sync::atomic::AtomicBool;
 
 /// The pool sizes of the targets.
@@ -97,6 +100,35 @@ fn round_trips() -> RoundTrips {
         matrix: (0..REGIONS * REGIONS).map(cell).collect(),
         regions: REGIONS,
         gateway: None,
+    }
+}
+
+/// M/M/1 at 80 % load, events in a heap, times in nanoseconds; returns the sum of response times.
+pub fn bare_loop(customers: u64) -> u64 {
+    let mut rng = Rng::from_state(1);
+    let exponential = |rng: &mut Rng, mean: f64| {
+        let x: f64 = rand_distr::Distribution::sample(&rand_distr::Exp1, rng);
+        (x * mean) as u64
+    };
+    let (mut events, mut queue) = (BinaryHeap::new(), VecDeque::new());
+    let (mut next, mut left, mut sum) = (exponential(&mut rng, 1.25e9), customers, 0u64);
+    loop {
+        let departure = events.peek().map(|Reverse((at, _))| *at);
+        if left > 0 && departure.is_none_or(|at| next < at) {
+            queue.push_back(next);
+            if queue.len() == 1 {
+                events.push(Reverse((next + exponential(&mut rng, 1e9), left)));
+            }
+            left -= 1;
+            next += exponential(&mut rng, 1.25e9);
+        } else if let Some(Reverse((now, _))) = events.pop() {
+            sum += now - queue.pop_front().unwrap_or(now);
+            if !queue.is_empty() {
+                events.push(Reverse((now + exponential(&mut rng, 1e9), left)));
+            }
+        } else {
+            return sum;
+        }
     }
 }
 

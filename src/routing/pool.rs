@@ -20,7 +20,8 @@ mod keys;
 mod learned;
 mod sets;
 
-pub use keys::{FEW, Keys, PROVIDERS, Ranking};
+pub(super) use keys::{FEW, higher, highest_of};
+pub use keys::{Keys, Ranking};
 pub use learned::AttemptEnd;
 pub use sets::Sets;
 
@@ -177,14 +178,20 @@ impl Pool {
         } else {
             let index = AccountIndex(self.accounts.len() as u32);
             self.ids.insert(account.id.clone(), index);
-            self.accounts.push(AccountState::new(account.provider));
+            let start = self.offers.len() as u32;
+            self.offers.extend_from_slice(&account.models);
+            let mut state = AccountState::new(account.provider);
+            state.offers = (start, self.offers.len() as u32);
+            self.accounts.push(state);
             self.descriptions.push(account.clone());
             self.targets.push(Target::new(index));
             index
         };
         self.accounts[index.at()].describe(&account, quota);
-        self.descriptions[index.at()] = account;
-        self.list_offers();
+        let known = std::mem::replace(&mut self.descriptions[index.at()], account);
+        if known.models != self.descriptions[index.at()].models {
+            self.list_offers();
+        }
         let target = TargetIndex(index.0);
         let account = &self.descriptions[index.at()];
         self.keys.grow(self.targets.len());
@@ -328,15 +335,22 @@ impl Pool {
 
     /// Brings the ranking that `strategy` compares up to date.
     fn rank(&mut self, strategy: Strategy, streaming: bool) {
-        match strategy {
-            Strategy::LeastConnections => self.keys.free.rank(),
-            Strategy::FastestResponse if streaming => self.keys.first_token.rank(),
-            Strategy::FastestResponse => self.keys.response.rank(),
-            Strategy::HealthBased => self.keys.health.rank(),
-            Strategy::Adaptive | Strategy::Smart => self.keys.rank_adaptive(),
-            Strategy::Geographic => self.keys.connections.rank(),
-            Strategy::RoundRobin | Strategy::WeightedRoundRobin | Strategy::Random => (),
-        }
+        let ranking = match strategy {
+            Strategy::LeastConnections => &mut self.keys.free,
+            Strategy::FastestResponse if streaming => &mut self.keys.first_token,
+            Strategy::FastestResponse => &mut self.keys.response,
+            Strategy::HealthBased => &mut self.keys.health,
+            Strategy::Geographic => &mut self.keys.connections,
+            Strategy::Adaptive | Strategy::Smart => {
+                let sets = &self.sets;
+                let at = |group: usize, word: usize| {
+                    sets.at_provider(Provider::ALL[group]).words()[word]
+                };
+                return self.keys.adaptive_base.rank(at);
+            }
+            Strategy::RoundRobin | Strategy::WeightedRoundRobin | Strategy::Random => return,
+        };
+        ranking.rank(|_, _| u64::MAX);
     }
 
     /// Works out the health scores.

@@ -158,7 +158,8 @@ impl SmartRouter {
         now: Timestamp,
         features: &RequestFeatures,
     ) {
-        if !self.is_smart() && !(self.quota_aware && balancer.pool().declares_quotas()) {
+        let by_quota = self.quota_aware && balancer.pool().declares_quotas();
+        if !self.is_smart() && !by_quota {
             return;
         }
         let (candidates, pool) = balancer.candidates_mut();

@@ -6,7 +6,7 @@ use crate::request::Provider;
 use crate::routing::account::Account;
 use crate::routing::config::RoutingConfig;
 use crate::routing::score;
-use crate::routing::target::{TargetIndex, WORD};
+use crate::routing::target::{self, TargetIndex, WORD};
 
 /// Keys by target; of the rankings the highest is best. They are as of the last time that the
 /// marked targets were worked off, and only those that somebody has asked for are kept at all.
@@ -68,14 +68,19 @@ impl Wanted {
     }
 }
 
-/// One key by target, and the highest key of the admitting targets in every word of 64 (and group):
-/// a decision then compares words, and looks into the one that holds the best. Targets that do not
-/// admit an attempt have the lowest key there is.
+/// One key by target, and the highest key of the admitting targets in every word of 64: a decision
+/// then compares words, and looks into the one that holds the best. Targets that do not admit an
+/// attempt have the lowest key there is. Targets may be in groups (by provider), with a highest key
+/// for each group in every word.
 #[derive(Clone, Debug, Default)]
 pub struct Ranking {
     keys: Vec<f64>,
-    /// By word, then by group; NaN where it has to be worked out again.
+    /// Words of targets.
+    words: usize,
+    /// By group, then by word; NaN where it has to be worked out again.
     highest: Vec<f64>,
+    /// Places in `highest` that are NaN.
+    stale: Vec<u32>,
 }
 
 /// Up to so many targets are compared one by one, without the help of a ranking's highest keys.
@@ -109,7 +114,6 @@ impl Keys {
     /// Takes over what the owner says about the account of `target`.
     pub(super) fn describe(&mut self, target: TargetIndex, account: &Account) {
         self.provider[target.at()] = account.provider as u8;
-        self.adaptive_base.highest.fill(f64::NAN);
         self.mark(target);
     }
 
@@ -154,7 +158,7 @@ impl Keys {
         admitting: bool,
         config: &RoutingConfig,
     ) {
-        let (at, word) = (target.at(), target.at() / WORD);
+        let at = target.at();
         let rank = |key: f64| if admitting { key } else { NOT_ADMITTING };
         let wanted = self.wanted;
         if wanted.any(Wanted::SCORES) {
@@ -162,11 +166,11 @@ impl Keys {
             let health = parts.health(&config.health);
             if wanted.any(Wanted::ADAPTIVE) {
                 let base = parts.adaptive_base(health, &config.adaptive);
-                let group = word * PROVIDERS + usize::from(self.provider[at]);
+                let group = usize::from(self.provider[at]);
                 self.adaptive_base.set(at, group, rank(base));
             }
             if wanted.any(Wanted::HEALTH) {
-                self.health.set(at, word, rank(health));
+                self.health.set(at, 0, rank(health));
             }
             if wanted.any(Wanted::WEIGHT) {
                 let scale = if config.dynamic_weights {
@@ -179,43 +183,18 @@ impl Keys {
         }
         let estimate = |seconds: Option<f64>| rank(seconds.map_or(UNMEASURED, |s| -s));
         if wanted.any(Wanted::RESPONSE) {
-            self.response
-                .set(at, word, estimate(state.response.seconds()));
+            self.response.set(at, 0, estimate(state.response.seconds()));
         }
         if wanted.any(Wanted::FIRST_TOKEN) {
             self.first_token
-                .set(at, word, estimate(state.first_token.seconds()));
+                .set(at, 0, estimate(state.first_token.seconds()));
         }
         if wanted.any(Wanted::LOAD) {
             let (in_flight, weight) = (account.in_flight, account.weight.max(1));
             let free = -(f64::from(in_flight) / f64::from(weight));
-            self.free.set(at, word, rank(free));
+            self.free.set(at, 0, rank(free));
             let connections = score::connections(in_flight, account.max_in_flight);
-            self.connections.set(at, word, rank(connections));
-        }
-    }
-
-    /// Works out the highest keys that have to be: those of the ranking by provider.
-    pub(super) fn rank_adaptive(&mut self) {
-        let Self {
-            adaptive_base: Ranking { keys, highest },
-            provider,
-            ..
-        } = self;
-        for (group, best) in highest.iter_mut().enumerate() {
-            if best.is_nan() {
-                let (word, wanted) = (group / PROVIDERS, (group % PROVIDERS) as u8);
-                let range = word * WORD..((word + 1) * WORD).min(keys.len());
-                let keys = keys[range.clone()].iter().zip(&provider[range]);
-                *best = keys.fold(NOT_ADMITTING, |best, (key, provider)| {
-                    let key = if *provider == wanted {
-                        *key
-                    } else {
-                        NOT_ADMITTING
-                    };
-                    if key > best { key } else { best }
-                });
-            }
+            self.connections.set(at, 0, rank(connections));
         }
     }
 }
@@ -224,16 +203,18 @@ impl Ranking {
     /// A ranking of these keys, all of whose targets admit.
     #[cfg(test)]
     pub fn of(keys: Vec<f64>) -> Self {
-        let highest = vec![f64::NAN; keys.len().div_ceil(WORD)];
-        let mut ranking = Self { keys, highest };
-        ranking.rank();
+        let mut ranking = Self::default();
+        ranking.grow(keys.len(), 1);
+        ranking.keys = keys;
+        ranking.rank(|_, _| u64::MAX);
         ranking
     }
 
     fn grow(&mut self, targets: usize, groups: usize) {
         self.keys.resize(targets, NOT_ADMITTING);
-        self.highest
-            .resize(targets.div_ceil(WORD) * groups, NOT_ADMITTING);
+        self.words = targets.div_ceil(WORD);
+        self.highest = vec![f64::NAN; groups * self.words];
+        self.stale = (0..self.highest.len() as u32).collect();
     }
 
     #[inline]
@@ -243,27 +224,35 @@ impl Ranking {
         if few {
             return;
         }
-        let highest = &mut self.highest[group];
+        let place = group * self.words + at / WORD;
+        let highest = &mut self.highest[place];
         if key >= *highest {
             *highest = key;
         } else if old == *highest {
             *highest = f64::NAN;
+            self.stale.push(place as u32);
         }
     }
 
-    /// Works out the highest keys that have to be.
-    #[inline]
-    pub(super) fn rank(&mut self) {
-        for (best, keys) in self.highest.iter_mut().zip(self.keys.chunks(WORD)) {
-            if best.is_nan() {
-                *best = highest_of(keys);
-            }
+    /// Works out the highest keys that have to be. `members` gives the targets of a group in a word.
+    pub(super) fn rank(&mut self, members: impl Fn(usize, usize) -> u64) {
+        while let Some(place) = self.stale.pop() {
+            let (group, word) = (place as usize / self.words, place as usize % self.words);
+            let keys = self.of_word(word);
+            let all = u64::MAX >> (WORD - keys.len());
+            let members = members(group, word) & all;
+            self.highest[place as usize] = if members == all {
+                highest_of(keys)
+            } else {
+                let keys = target::members(members).map(|bit| keys[bit as usize]);
+                keys.fold(NOT_ADMITTING, higher)
+            };
         }
     }
 
     /// Number of targets.
     #[inline]
-    pub const fn len(&self) -> usize {
+    pub const fn targets(&self) -> usize {
         self.keys.len()
     }
 
@@ -280,17 +269,22 @@ impl Ranking {
         &self.keys[start..self.keys.len().min(start + WORD)]
     }
 
-    /// Highest key of the admitting targets of a word (and group).
+    /// Highest keys of the admitting targets of a group, by word.
     #[inline]
-    pub fn highest(&self) -> &[f64] {
-        &self.highest
+    pub fn highest(&self, group: usize) -> &[f64] {
+        &self.highest[group * self.words..][..self.words]
     }
+}
+
+/// The higher of two keys.
+#[inline]
+pub const fn higher(a: f64, b: f64) -> f64 {
+    if a > b { a } else { b }
 }
 
 /// Highest of some keys, in eight lanes.
 #[inline]
 pub fn highest_of(keys: &[f64]) -> f64 {
-    let higher = |a: f64, b: f64| if a > b { a } else { b };
     let mut lanes = [f64::NEG_INFINITY; 8];
     let mut chunks = keys.chunks_exact(8);
     for chunk in &mut chunks {

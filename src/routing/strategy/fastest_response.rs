@@ -17,5 +17,5 @@ pub(super) fn pick(view: &View, scan: &mut Scan, rng: &mut Rng) -> Option<Target
     } else {
         &keys.response
     };
-    scan.highest(view, view.candidates, keys, rng)
+    scan.highest(view.candidates, &view.pool.sets().admitting, keys, rng)
 }

@@ -32,15 +32,16 @@ impl Geographic {
 
     pub fn pick(&mut self, view: &View, scan: &mut Scan, rng: &mut Rng) -> Option<TargetIndex> {
         let connections = &view.pool.keys().connections;
+        let admitting = &view.pool.sets().admitting;
         if let Some(user) = view.features.user_region {
             for group in self.geography.nearest(user) {
                 gather(view, group, &mut self.near);
                 if !self.near.is_empty() && load(view, &self.near) <= self.spill_above {
-                    return scan.highest(view, &self.near, connections, rng);
+                    return scan.highest(&self.near, admitting, connections, rng);
                 }
             }
         }
-        scan.highest(view, view.candidates, connections, rng)
+        scan.highest(view.candidates, admitting, connections, rng)
     }
 }
 

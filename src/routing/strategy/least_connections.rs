@@ -10,5 +10,10 @@ use crate::rng::Rng;
 use crate::routing::target::TargetIndex;
 
 pub(super) fn pick(view: &View, scan: &mut Scan, rng: &mut Rng) -> Option<TargetIndex> {
-    scan.highest(view, view.candidates, &view.pool.keys().free, rng)
+    scan.highest(
+        view.candidates,
+        &view.pool.sets().admitting,
+        &view.pool.keys().free,
+        rng,
+    )
 }
