@@ -19,7 +19,7 @@ fn simulate(c: &mut Criterion) {
         .throughput(Throughput::Elements(REQUESTS))
         .sample_size(10);
     group.bench_function("bare_loop", |b| {
-        b.iter(|| black_box(support::bare_loop(REQUESTS)))
+        b.iter(|| black_box(support::bare_loop(REQUESTS)));
     });
     let bare = support::bare_customer(REQUESTS);
     group.bench_function("bare_customer", |b| {
