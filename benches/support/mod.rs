@@ -261,6 +261,7 @@ impl World {
             replication: 0,
             warmup: Duration::ZERO,
             duration: self.duration,
+            failure_latency: self.routing.deadline,
             latency_objective: Duration::from_secs(10),
             timeline_window: Duration::from_nanos(self.duration.as_nanos() / 600 + 1),
             lanes: Lanes {

@@ -218,7 +218,7 @@ pub struct SegmentTotals {
     pub first_token_all: Histogram,
 }
 
-/// What one fault did to one strategy, per replication.
+/// What one fault did to one strategy, per replication; where it could not be observed, left out.
 #[derive(Clone, Debug, Default)]
 pub struct FaultImpact {
     /// Start of the fault to the first breaker opening, cool-down or share shift below half on a

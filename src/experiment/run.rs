@@ -32,6 +32,8 @@ pub struct RunOptions<'a> {
 pub enum RunError {
     /// Stopped before one replication of every strategy was finished.
     InterruptedTooEarly,
+    /// So many requests of one replication would never end.
+    Endless(u64),
     /// An invariant of the simulation does not hold: a defect of routelab.
     InvariantBroken(String),
 }
@@ -45,6 +47,11 @@ impl std::fmt::Display for RunError {
                     "interrupted before the first replication of every strategy was finished"
                 )
             }
+            Self::Endless(requests) => write!(
+                f,
+                "{requests} requests of a replication would never end: an account hangs, or needs more \
+                 than 500 years, and neither `deadline` nor `attempt_timeout` is set in [routing]"
+            ),
             Self::InvariantBroken(what) => write!(f, "broken invariant: {what}; please report it"),
         }
     }
@@ -82,12 +89,9 @@ pub fn run(scenario: &Scenario, options: &RunOptions) -> Result<ScenarioResults,
                     match plan.run(arm as usize, replication, options.stop) {
                         Ok(run) => lock(&pooled).add(arm as usize, replication, run),
                         Err(Broken::Stopped) => return,
-                        Err(Broken::Invariant(what)) => {
-                            let arm = &scenario.arms[arm as usize].name;
-                            lock(&broken).get_or_insert(format!(
-                                "{what} (strategy {arm}, replication {replication}, seed {})",
-                                scenario.seed
-                            ));
+                        Err(reason) => {
+                            let error = explain(scenario, arm, replication, reason);
+                            lock(&broken).get_or_insert(error);
                             next.store(cells, Ordering::Relaxed);
                             return;
                         }
@@ -97,8 +101,8 @@ pub fn run(scenario: &Scenario, options: &RunOptions) -> Result<ScenarioResults,
             });
         }
     });
-    if let Some(what) = lock(&broken).take() {
-        return Err(RunError::InvariantBroken(what));
+    if let Some(error) = lock(&broken).take() {
+        return Err(error);
     }
     let pooled = pooled.into_inner().unwrap_or_else(PoisonError::into_inner);
     if pooled.replications() == 0 {
@@ -109,6 +113,19 @@ pub fn run(scenario: &Scenario, options: &RunOptions) -> Result<ScenarioResults,
         interrupted: pooled.replications() < scenario.replications,
         strategies: pooled.finish(scenario),
     })
+}
+
+/// Why a cell came to nothing, with what it takes to run it again.
+fn explain(scenario: &Scenario, arm: u32, replication: u32, reason: Broken) -> RunError {
+    let what = match reason {
+        Broken::Stopped => return RunError::InterruptedTooEarly,
+        Broken::Endless(requests) => return RunError::Endless(requests),
+        Broken::Invariant(what) => what,
+    };
+    let (arm, seed) = (&scenario.arms[arm as usize].name, scenario.seed);
+    RunError::InvariantBroken(format!(
+        "{what} (strategy {arm}, replication {replication}, seed {seed})"
+    ))
 }
 
 /// A panic in one worker is passed on by the scope; the data of the others is whole.
@@ -169,6 +186,7 @@ impl<'a> Plan<'a> {
             replication,
             warmup: scenario.warmup,
             duration: scenario.duration,
+            failure_latency: failure_latency(scenario),
             latency_objective: scenario.latency_objective,
             timeline_window: scenario.output.timeline_window,
             lanes: Lanes {
@@ -191,7 +209,7 @@ fn describe(scenario: &Scenario) -> Description {
         replications: scenario.replications,
         duration: scenario.duration,
         warmup: scenario.warmup,
-        deadline: longest_deadline(scenario),
+        deadline: failure_latency(scenario),
         latency_objective: scenario.latency_objective,
         models: scenario.models.clone(),
         regions: scenario.regions.clone(),
@@ -209,9 +227,12 @@ fn describe(scenario: &Scenario) -> Description {
     }
 }
 
-/// The deadline that the arms have, the longest where they differ.
-fn longest_deadline(scenario: &Scenario) -> Option<Duration> {
-    let deadlines = scenario.arms.iter().map(|arm| arm.routing.deadline);
-    deadlines
-        .max_by_key(|deadline| deadline.map_or(Timestamp::NEVER.as_nanos(), Duration::as_nanos))?
+/// What a failed request counts with at least: the longest deadline of all strategies, the same for
+/// each, or the one with the shortest would look fastest when it fails.
+fn failure_latency(scenario: &Scenario) -> Option<Duration> {
+    scenario
+        .arms
+        .iter()
+        .filter_map(|arm| arm.routing.deadline)
+        .max()
 }

@@ -15,6 +15,8 @@ pub struct CoolDown {
     disabled_until: Timestamp,
     /// 429s without a named time in a row.
     repetitions: u32,
+    /// When the last 429 came.
+    limited_at: Timestamp,
     /// Time spent, or to be spent, cooling down after rate limits.
     cooling: Duration,
     /// Account faults so far.
@@ -43,6 +45,7 @@ impl CoolDown {
         retry_after: Option<Duration>,
         config: &CoolDownConfig,
     ) {
+        self.limited_at = now;
         let length = if let Some(length) = retry_after {
             length
         } else if now < self.until {
@@ -73,9 +76,13 @@ impl CoolDown {
         (self.cooling, self.faults)
     }
 
-    /// A success: the next 429 starts from the base again.
-    pub const fn success(&mut self) {
-        self.repetitions = 0;
+    /// A success of an attempt sent at `dispatched`: the next 429 starts from the base again,
+    /// unless the attempt was sent before the last one, and so says nothing about the time since.
+    #[inline]
+    pub fn success(&mut self, dispatched: Timestamp) {
+        if dispatched >= self.limited_at {
+            self.repetitions = 0;
+        }
     }
 }
 
@@ -98,7 +105,9 @@ mod tests {
             assert_eq!(cool_down.until(), now + Duration::from_secs(expected));
             now = cool_down.until();
         }
-        cool_down.success();
+        cool_down.success(at(0));
+        assert_eq!(cool_down.repetitions, 7, "sent before the last 429");
+        cool_down.success(now);
         cool_down.rate_limited(now, None, &config);
         assert_eq!(cool_down.until(), now + Duration::from_secs(5));
     }

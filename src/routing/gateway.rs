@@ -14,7 +14,7 @@
 
 mod slots;
 
-use crate::record::{AttemptRecord, Outcome, RequestRecord};
+use crate::record::{AttemptRecord, Outcome, Rejection, RequestRecord};
 use crate::request::{
     AccountIndex, AttemptId, ClassIndex, Failure, FailureKind, RequestFeatures, RequestId, Usage,
 };
@@ -354,8 +354,8 @@ impl Gateway {
         }
     }
 
-    /// Learns from an attempt and draws up its bill. Returns its request, and whether the client has
-    /// already had a part of the answer.
+    /// Learns from an attempt and draws up its bill. Returns its request, and whether the client
+    /// has already had a part of the answer.
     #[inline(always)]
     fn settle(
         &mut self,
@@ -377,6 +377,7 @@ impl Gateway {
                 model: features.model,
                 streaming: features.streaming,
                 dispatched: record.dispatched,
+                is_retry: record.number > 1,
                 had_first_token: delivered,
                 failure,
                 usage,
@@ -526,6 +527,10 @@ impl Gateway {
         outcome: Outcome,
         observer: &mut impl Observer,
     ) {
+        if outcome == Outcome::Rejected(Rejection::NoneAvailable) {
+            let request = self.requests.get_mut(slot);
+            request.record.retry_at = self.balancer.earliest_retry(now, &request.features);
+        }
         self.finish(now, slot, outcome, observer);
     }
 
@@ -647,6 +652,7 @@ fn record_of(
         first_token: None,
         ended: now,
         outcome: Outcome::Success,
+        retry_at: None,
         attempts: 0,
         account: None,
         strategy: None,

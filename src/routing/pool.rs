@@ -132,6 +132,10 @@ struct Target {
 /// What is known of one model at all accounts.
 #[derive(Clone, Copy, Debug)]
 struct ModelFacts {
+    /// Input tokens of all answers.
+    input_tokens: u64,
+    /// The part of them that came from prompt caches.
+    cached_tokens: u64,
     /// Output tokens of all answers.
     output_tokens: u64,
     answers: u64,
@@ -140,6 +144,8 @@ struct ModelFacts {
 
 impl ModelFacts {
     const UNKNOWN: Self = Self {
+        input_tokens: 0,
+        cached_tokens: 0,
         output_tokens: 0,
         answers: 0,
         smallest_context_window: u32::MAX,
@@ -190,7 +196,7 @@ impl Pool {
         self.accounts[index.at()].describe(&account, quota);
         let known = std::mem::replace(&mut self.descriptions[index.at()], account);
         if known.models != self.descriptions[index.at()].models {
-            self.list_offers();
+            self.list_offers(index.at());
         }
         let target = TargetIndex(index.0);
         let account = &self.descriptions[index.at()];
@@ -218,13 +224,20 @@ impl Pool {
             .or_insert(next);
         if index == next {
             self.quotas.push(quota);
+        } else {
+            self.quotas[index].change_limits(&quota);
         }
         Some(index as u32)
     }
 
-    fn list_offers(&mut self) {
-        self.offers.clear();
-        for (state, account) in self.accounts.iter_mut().zip(&self.descriptions) {
+    /// Lists the models of the accounts from `first` on, those before being listed.
+    fn list_offers(&mut self, first: usize) {
+        let listed = first
+            .checked_sub(1)
+            .map_or(0, |last| self.accounts[last].offers.1);
+        self.offers.truncate(listed as usize);
+        let unlisted = self.accounts.iter_mut().zip(&self.descriptions).skip(first);
+        for (state, account) in unlisted {
             let start = self.offers.len() as u32;
             self.offers.extend_from_slice(&account.models);
             state.offers = (start, self.offers.len() as u32);
@@ -483,6 +496,21 @@ impl Pool {
         expected.min(features.max_output_tokens.unwrap_or(u32::MAX))
     }
 
+    /// Input tokens to expect that no prompt cache holds, which are the ones that quotas count: by
+    /// the model's share of cached ones so far.
+    fn expected_fresh_input(&self, features: &RequestFeatures) -> u32 {
+        let facts = self
+            .models
+            .get(features.model.at())
+            .unwrap_or(&ModelFacts::UNKNOWN);
+        let tokens = u64::from(features.estimated_tokens);
+        let cached = u128::from(tokens) * u128::from(facts.cached_tokens);
+        let cached = cached
+            .checked_div(u128::from(facts.input_tokens))
+            .unwrap_or(0);
+        features.estimated_tokens - cached.min(u128::from(tokens)) as u32
+    }
+
     /// A context window that no account serving the model falls short of.
     #[must_use]
     pub fn smallest_context_window(&self, model: ModelIndex) -> u32 {
@@ -499,7 +527,10 @@ impl Pool {
         if !self.declares_quotas() {
             return Need::default();
         }
-        need(features.estimated_tokens, self.expected_output(features))
+        need(
+            self.expected_fresh_input(features),
+            self.expected_output(features),
+        )
     }
 
     /// Whether the declared quota of the target's account has room.

@@ -44,6 +44,16 @@ impl DeclaredQuota {
         })
     }
 
+    /// Takes over the limits of `new`; what has been used stays used.
+    pub fn change_limits(&mut self, new: &Self) {
+        for i in 0..3 {
+            let used = self.limits[i] - self.levels[i];
+            let used = if used.is_finite() { used } else { 0.0 };
+            self.limits[i] = new.limits[i];
+            self.levels[i] = new.limits[i] - used;
+        }
+    }
+
     /// Whether an attempt of this size fits now. One larger than a whole bucket fits a full one.
     #[must_use]
     pub fn has_room(&self, now: Timestamp, need: &Need) -> bool {
@@ -119,6 +129,22 @@ mod tests {
         let later = Timestamp::ZERO + Duration::from_secs(60 * 15);
         assert!(!quota.has_room(later, &need));
         assert!(quota.has_room(Timestamp::ZERO + Duration::from_secs(60 * 17), &need));
+    }
+
+    #[test]
+    fn changed_limits_keep_what_was_used() {
+        let per_minute = |requests| RateLimits {
+            requests_per_minute: Some(requests),
+            ..RateLimits::default()
+        };
+        let mut quota = DeclaredQuota::new(&per_minute(2)).unwrap();
+        quota.take(Timestamp::ZERO, &need(1, 1));
+        quota.take(Timestamp::ZERO, &need(1, 1));
+        assert!(!quota.has_room(Timestamp::ZERO, &need(1, 1)));
+        quota.change_limits(&DeclaredQuota::new(&per_minute(3)).unwrap());
+        assert!(quota.has_room(Timestamp::ZERO, &need(1, 1)));
+        quota.take(Timestamp::ZERO, &need(1, 1));
+        assert!(!quota.has_room(Timestamp::ZERO, &need(1, 1)));
     }
 
     #[test]

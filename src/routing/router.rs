@@ -41,6 +41,11 @@ pub struct RoutingDecision {
     /// How likely the attempt is to succeed within the user's tolerance; `None` for plain
     /// strategies.
     pub confidence: Option<Confidence>,
+    /// Expected time to the end of the answer; `None` for plain strategies, and while the target is
+    /// unmeasured.
+    pub estimated_latency: Option<Duration>,
+    /// Expected cost; `None` for plain strategies.
+    pub estimated_cost: Option<NanoUsd>,
     /// Soft constraints that nobody met and that were given up.
     pub relaxed: Relaxed,
 }
@@ -116,12 +121,15 @@ impl SmartRouter {
             let (config, pool) = (&self.config.confidence, balancer.pool());
             confidence::confidence(config, pool, target, features, dearest, doubts)
         });
-        let account = balancer.pool().account_of(target);
+        let pool = balancer.pool();
+        let estimated_cost = self.is_smart().then(|| cost_at(pool, target, features));
         Ok(RoutingDecision {
             target,
-            account,
+            account: pool.account_of(target),
             strategy,
             confidence,
+            estimated_latency: estimated_cost.and_then(|_| estimated_latency(pool, target)),
+            estimated_cost,
             relaxed,
         })
     }

@@ -18,8 +18,13 @@ use crate::units::NanoUsd;
 pub struct StatisticsConfig {
     /// Requests that arrived before this are left out (warm-up).
     pub since: Timestamp,
-    /// A failed request counts at least this much in latencies over all requests.
+    /// Longest that a request may take: what a stated confidence is about where the user names no
+    /// tolerance.
     pub deadline: Option<Duration>,
+    /// A failed request counts at least this much in latencies over all requests, so that failing
+    /// fast does not look fast. Usually the deadline; where gateways with different deadlines are
+    /// compared it has to be the same for all.
+    pub failure_latency: Option<Duration>,
     /// Latency within which a success counts as goodput.
     pub latency_objective: Duration,
 }
@@ -274,8 +279,8 @@ impl Statistics {
     #[must_use]
     #[inline]
     pub fn latency_of(&self, record: &RequestRecord) -> Duration {
-        match self.config.deadline {
-            Some(deadline) if !record.succeeded() => record.sojourn().max(deadline),
+        match self.config.failure_latency {
+            Some(least) if !record.succeeded() => record.sojourn().max(least),
             _ => record.sojourn(),
         }
     }

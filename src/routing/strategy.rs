@@ -52,6 +52,7 @@ pub(super) struct Strategies {
 }
 
 impl Strategies {
+    /// All strategies as configured. `rng` is the policy stream.
     pub fn new(config: &RoutingConfig, geography: Geography, rng: Rng) -> Self {
         Self {
             round_robin: RoundRobin::default(),

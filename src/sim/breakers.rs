@@ -39,6 +39,7 @@ pub(super) struct Breakers {
 }
 
 impl Breakers {
+    /// All closed; totals count from `since` on.
     pub fn new(accounts: usize, since: Timestamp) -> Self {
         Self {
             states: vec![(BreakerState::Closed, Timestamp::ZERO); accounts],
@@ -57,6 +58,7 @@ impl Breakers {
         state == BreakerState::Open && since < now
     }
 
+    /// Notes a change of state.
     pub fn transition(&mut self, account: AccountIndex, Transition { at, to }: Transition) {
         self.close_span(account.at(), at);
         self.states[account.at()] = (to, at);

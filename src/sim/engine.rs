@@ -49,6 +49,8 @@ pub struct Setup<'a> {
     pub warmup: Duration,
     /// Arrivals stop here.
     pub duration: Duration,
+    /// A failed request counts at least this much in latencies over all requests.
+    pub failure_latency: Option<Duration>,
     /// Latency within which a success counts as goodput.
     pub latency_objective: Duration,
     /// Length of a timeline window.
@@ -85,6 +87,8 @@ pub struct Run {
 pub enum Broken {
     /// It was asked to stop.
     Stopped,
+    /// So many requests would never end: nothing more happens to them, and no timeout is set.
+    Endless(u64),
     /// An invariant does not hold: a defect of routelab.
     Invariant(Box<str>),
 }
@@ -159,6 +163,7 @@ impl<'a> Engine<'a> {
         let statistics = StatisticsConfig {
             since: Timestamp::ZERO + setup.warmup,
             deadline: setup.routing.deadline,
+            failure_latency: setup.failure_latency,
             latency_objective: setup.latency_objective,
         };
         let mut gateway = Gateway::new(
@@ -196,8 +201,11 @@ impl<'a> Engine<'a> {
         let arrival = self.workload.next_arrival().unwrap_or(Timestamp::NEVER);
         let upstream = self.fleet.next_event().unwrap_or(Timestamp::NEVER);
         let now = arrival.min(upstream).min(self.gateway.next_timer());
-        if arrival == Timestamp::NEVER && self.gateway.in_flight() == 0 || now == Timestamp::NEVER {
+        if arrival == Timestamp::NEVER && self.gateway.in_flight() == 0 {
             return Ok(false);
+        }
+        if now == Timestamp::NEVER {
+            return Err(Broken::Endless(self.gateway.in_flight() as u64));
         }
         self.books.invariants.time(now)?;
         if upstream == now {

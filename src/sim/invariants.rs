@@ -44,14 +44,17 @@ impl Invariants {
         Ok(())
     }
 
+    /// The time of the last event.
     pub const fn now(&self) -> Timestamp {
         self.now
     }
 
+    /// Requests that have arrived.
     pub const fn arrivals(&self) -> u64 {
         self.arrivals
     }
 
+    /// A request has arrived.
     pub const fn arrived(&mut self) {
         self.arrivals += 1;
     }
@@ -70,11 +73,13 @@ impl Invariants {
         Ok(())
     }
 
+    /// An attempt has ended.
     pub fn attempt_ended(&mut self, record: &AttemptRecord) {
         self.attempts_ended += 1;
         self.cost_of_attempts += record.cost;
     }
 
+    /// A request has ended.
     #[inline]
     pub fn request_ended(&mut self, record: &RequestRecord) {
         match record.outcome {

@@ -142,6 +142,7 @@ impl WindowFinder {
 }
 
 impl<'a> Recorder<'a> {
+    /// Empty windows for the whole run.
     pub fn new(setup: &Setup<'a>) -> Self {
         let window = setup.timeline_window;
         let count = setup.duration.as_nanos().div_ceil(window.as_nanos().max(1)) as usize;
@@ -168,6 +169,7 @@ impl<'a> Recorder<'a> {
         }
     }
 
+    /// Notes the end of a request, and the latency that it counts with.
     #[inline]
     pub fn request_ended(&mut self, record: &RequestRecord, latency: Duration) {
         let index = self.of_arrival.find(record.arrived);
@@ -186,6 +188,7 @@ impl<'a> Recorder<'a> {
         }
     }
 
+    /// Notes an attempt.
     #[inline]
     pub fn dispatched(&mut self, now: Timestamp, account: AccountIndex) {
         let lane = self.lanes.of_account[account.at()];
@@ -195,6 +198,7 @@ impl<'a> Recorder<'a> {
         }
     }
 
+    /// Notes a breaker that changed state.
     pub fn transition(&mut self, account: AccountIndex, transition: Transition) {
         let since = &mut self.not_closed[account.at()];
         if transition.to != BreakerState::Closed {
@@ -221,6 +225,7 @@ impl<'a> Recorder<'a> {
         }
     }
 
+    /// The timeline of the run, which ended at `end`.
     pub fn finish(mut self, end: Timestamp) -> Timeline {
         for account in 0..self.not_closed.len() {
             if let Some(start) = self.not_closed[account] {

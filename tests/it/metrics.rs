@@ -67,6 +67,7 @@ fn gateway() -> Gateway {
     let counting = StatisticsConfig {
         since: Timestamp::ZERO,
         deadline: config.deadline,
+        failure_latency: config.deadline,
         latency_objective: Duration::from_secs(10),
     };
     let statistics = Statistics::new(counting, 0, 1);

@@ -255,13 +255,13 @@ const CALM: [[u64; 2]; 9] = [
     [0x4ba2edb0a43da462, 0x127efcfcf068b95a],
 ];
 const STORMY: [[u64; 2]; 9] = [
-    [0x860881af23ebbbd0, 0xe5ab96b71fba3ed6],
-    [0x4aee7913778103cd, 0x59962eb20a2572b0],
-    [0x555cf0ca9c19abce, 0xd8b1f84350dd8b77],
-    [0xaaf3594f25a57502, 0xe757cee41fb04def],
-    [0x8ed1fd0ef5d8d9e0, 0xf9aa9551171fd747],
-    [0x6e44cedef4327f02, 0x39c51cee6cbc32fd],
-    [0x0c5a55e13bf0ae09, 0x9b5e9c84bb7964ce],
-    [0x6be376cec11a25ac, 0xeda78f7019909f95],
-    [0xdc349fb7afed3c51, 0x9cb91392a3676255],
+    [0x6b7157e02b0d0137, 0x9363f340f16422d9],
+    [0x900acb15cea72bb1, 0x48b00fbbcb3a68e1],
+    [0xf62ab2d6239f84ff, 0x51e1354d830a9286],
+    [0xab721834d92f9784, 0x702e17c4f5c7bb03],
+    [0xd5c51bd9e434b2ec, 0x8f5ee1e31fb7889b],
+    [0xb3f4d4bc4f466143, 0xfb1c81ba811894cf],
+    [0xef2e2506e93596de, 0x951dc8f12ad7d7ec],
+    [0xbc341f04ed83020b, 0x9693104a68496026],
+    [0x839da6f4759c1a82, 0x0aadcfcb47592fd8],
 ];

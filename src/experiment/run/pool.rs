@@ -76,8 +76,8 @@ impl<'a> Pooled<'a> {
         add_segments(&mut self.segments[arm], &run.statistics);
         for (impact, seen) in results.faults.iter_mut().zip(&run.faults) {
             impact.detect.push(seen.detect);
-            impact.mitigate.push(seen.mitigate);
-            impact.restore.push(seen.restore);
+            impact.mitigate.extend(seen.mitigate);
+            impact.restore.extend(seen.restore);
             impact.success_rate_during.push(seen.success_rate_during);
         }
         if self.done == 0 {

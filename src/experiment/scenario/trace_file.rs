@@ -39,9 +39,13 @@ pub(super) struct TraceFile {
 }
 
 impl TraceFile {
-    /// Just after the last arrival.
+    /// A mean gap after the last arrival (a second, if there is only one), so that rates per second
+    /// are over the time that the rows stand for.
     pub(super) fn end(&self) -> Duration {
-        self.trace.duration() + Duration::from_nanos(1)
+        let gaps = self.requests().saturating_sub(1);
+        let last = self.trace.duration();
+        let gap = last.as_nanos().checked_div(gaps).unwrap_or(1_000_000_000);
+        last + Duration::from_nanos(gap.max(1))
     }
 
     /// Number of requests.

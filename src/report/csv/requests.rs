@@ -21,6 +21,7 @@ pub(super) fn file(results: &ScenarioResults) -> Option<File> {
         "ended_ns",
         "outcome",
         "reason",
+        "retry_at_ns",
         "attempts",
         "account",
         "strategy_used",
@@ -66,6 +67,7 @@ fn row(names: &Description, arm: &str, record: &RequestRecord) -> Row {
         nanos(record.ended),
         outcome.to_owned(),
         reason.to_owned(),
+        record.retry_at.map(nanos).unwrap_or_default(),
         record.attempts.to_string(),
         account
             .map(|account| account.id.clone())

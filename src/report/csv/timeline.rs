@@ -22,7 +22,7 @@ pub(super) fn file(results: &ScenarioResults) -> File {
         "latency_all_p50_s",
         "latency_all_p99_s",
         "cost_usd",
-        "breaker_open_share",
+        "breaker_not_closed_share",
     ]);
     let rows = results.strategies.iter().flat_map(|arm| {
         let course = Course::of(results, arm);
@@ -57,7 +57,7 @@ pub(super) fn lanes_file(results: &ScenarioResults) -> File {
         "lane",
         "dispatches",
         "share",
-        "breaker_open_share",
+        "breaker_not_closed_share",
     ]);
     let rows = results.strategies.iter().flat_map(|arm| {
         let course = Course::of(results, arm);

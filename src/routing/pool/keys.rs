@@ -202,7 +202,7 @@ impl Keys {
 impl Ranking {
     /// A ranking of these keys, all of whose targets admit.
     #[cfg(test)]
-    #[must_use] 
+    #[must_use]
     pub fn of(keys: Vec<f64>) -> Self {
         let mut ranking = Self::default();
         ranking.grow(keys.len(), 1);
@@ -235,7 +235,8 @@ impl Ranking {
         }
     }
 
-    /// Works out the highest keys that have to be. `members` gives the targets of a group in a word.
+    /// Works out the highest keys that have to be. `members` gives the targets of a group in a
+    /// word.
     pub(super) fn rank(&mut self, members: impl Fn(usize, usize) -> u64) {
         while let Some(place) = self.stale.pop() {
             let (group, word) = (place as usize / self.words, place as usize % self.words);
@@ -253,21 +254,21 @@ impl Ranking {
 
     /// Number of targets.
     #[inline]
-    #[must_use] 
+    #[must_use]
     pub const fn targets(&self) -> usize {
         self.keys.len()
     }
 
     /// The key of a target.
     #[inline]
-    #[must_use] 
+    #[must_use]
     pub fn key(&self, at: usize) -> f64 {
         self.keys[at]
     }
 
     /// Keys of a word.
     #[inline]
-    #[must_use] 
+    #[must_use]
     pub fn of_word(&self, word: usize) -> &[f64] {
         let start = word * WORD;
         &self.keys[start..self.keys.len().min(start + WORD)]
@@ -275,7 +276,7 @@ impl Ranking {
 
     /// Highest keys of the admitting targets of a group, by word.
     #[inline]
-    #[must_use] 
+    #[must_use]
     pub fn highest(&self, group: usize) -> &[f64] {
         &self.highest[group * self.words..][..self.words]
     }

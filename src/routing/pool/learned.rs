@@ -22,6 +22,8 @@ pub struct AttemptEnd {
     pub streaming: bool,
     /// When it was sent.
     pub dispatched: Timestamp,
+    /// Whether another attempt for its request had failed before.
+    pub is_retry: bool,
     /// Whether its first token had come.
     pub had_first_token: bool,
     /// How it failed; `None` is success.
@@ -60,7 +62,7 @@ impl Pool {
         let judgement = match end.failure {
             None => {
                 state.succeeded(now, self.tick, end, account, &self.config);
-                self.models[end.model.at()].answered(end.usage.output);
+                self.models[end.model.at()].answered(end.usage);
                 Judgement::Success
             }
             Some(failure) => state.failed(now, self.tick, end, failure, account, &self.config),
@@ -84,8 +86,10 @@ impl Pool {
 }
 
 impl ModelFacts {
-    const fn answered(&mut self, output_tokens: u32) {
-        self.output_tokens += output_tokens as u64;
+    const fn answered(&mut self, usage: Usage) {
+        self.input_tokens += usage.input as u64;
+        self.cached_tokens += usage.cached_input as u64;
+        self.output_tokens += usage.output as u64;
         self.answers += 1;
     }
 }
@@ -115,7 +119,7 @@ impl Target {
         self.error_streak = 0;
         self.response
             .observe(now, now.since(end.dispatched), config.metrics.latency_tau);
-        account.cool_down.success();
+        account.cool_down.success(end.dispatched);
     }
 
     #[inline(never)]
@@ -143,16 +147,29 @@ impl Target {
             }
             AccountEffect::Disable => account.cool_down.account_fault(now, &config.cool_down),
         }
+        let short = self.was_cut_short(now, end, failure.kind);
         if latency_sample {
             self.waited(now, end, failure.kind, config);
         }
-        if !counts {
+        if !counts || short {
             return Judgement::None;
         }
         self.window.record(tick, false);
         self.error_streak = self.error_streak.saturating_add(1);
         self.last_failure = Some(now);
         Judgement::Failure
+    }
+
+    /// Whether the request's deadline ended a retry before its target could be expected to answer:
+    /// that says nothing about the target, the time had been spent elsewhere.
+    fn was_cut_short(&self, now: Timestamp, end: &AttemptEnd, kind: FailureKind) -> bool {
+        let waited = now.since(end.dispatched).as_secs_f64();
+        kind == FailureKind::DeadlineExceeded
+            && end.is_retry
+            && self
+                .response
+                .seconds()
+                .is_none_or(|expected| waited < expected)
     }
 
     /// A timeout says that the answer takes at least this long.

@@ -1,10 +1,11 @@
 //! `geographic`: the nearest region by the round-trip table, and inside it the least loaded
 //! account.
 //!
-//! A region whose candidates together use more than 90 % of their in-flight limits spills over to
-//! the next one: nearest at any price would queue behind a full region while others are idle. Where
-//! all are above it, the least loaded account of all. A user in an unknown region gets the least
-//! loaded. Load is the share of the in-flight limit in use, the same as in the other scores.
+//! A region whose candidates and full accounts together use more than 90 % of their in-flight
+//! limits spills over to the next one: nearest at any price would queue behind a full region while
+//! others are idle. Where all are above it, the least loaded account of all. A user in an unknown
+//! region gets the least loaded. Load is the share of the in-flight limit in use, the same as in
+//! the other scores.
 
 use super::View;
 use super::scan::Scan;
@@ -19,24 +20,31 @@ pub(super) struct Geographic {
     geography: Geography,
     spill_above: f64,
     near: TargetSet,
+    loaded: TargetSet,
 }
 
 impl Geographic {
+    /// Regions in the order of `geography`.
     pub fn new(geography: Geography, spill_above: f64) -> Self {
         Self {
             geography,
             spill_above,
             near: TargetSet::default(),
+            loaded: TargetSet::default(),
         }
     }
 
+    /// Picks one of the candidates.
     pub fn pick(&mut self, view: &View, scan: &mut Scan, rng: &mut Rng) -> Option<TargetIndex> {
         let connections = &view.pool.keys().connections;
         let admitting = &view.pool.sets().admitting;
         if let Some(user) = view.features.user_region {
             for group in self.geography.nearest(user) {
-                gather(view, group, &mut self.near);
-                if !self.near.is_empty() && load(view, &self.near) <= self.spill_above {
+                self.near.assign(view.candidates);
+                keep_near(view, group, &mut self.near);
+                if !self.near.is_empty()
+                    && region_load(view, group, &mut self.loaded) <= self.spill_above
+                {
                     return scan.highest(&self.near, admitting, connections, rng);
                 }
             }
@@ -45,15 +53,26 @@ impl Geographic {
     }
 }
 
-/// The candidates in a group of equally near regions.
-fn gather(view: &View, group: &[RegionIndex], near: &mut TargetSet) {
+/// Load of the candidates of a region together with its full accounts: these are no candidates, but
+/// their load is the region's. `loaded` is working memory.
+fn region_load(view: &View, group: &[RegionIndex], loaded: &mut TargetSet) -> f64 {
+    loaded.assign(view.candidates);
+    if let Some(serving) = view.pool.sets().serving(view.features.model) {
+        let full = serving.iter().filter(|target| view.pool.is_full(*target));
+        full.for_each(|target| loaded.set(target, true));
+    }
+    keep_near(view, group, loaded);
+    load(view, loaded)
+}
+
+/// Keeps the targets in a group of equally near regions.
+fn keep_near(view: &View, group: &[RegionIndex], targets: &mut TargetSet) {
     let mut regions = group
         .iter()
         .filter_map(|region| view.pool.sets().in_region(*region));
-    near.assign(view.candidates);
     match (regions.next(), regions.next()) {
-        (Some(only), None) => near.retain_in(only),
-        _ => near.retain(|target| {
+        (Some(only), None) => targets.retain_in(only),
+        _ => targets.retain(|target| {
             let region = view.pool.account(view.pool.account_of(target)).region;
             region.is_some_and(|region| group.contains(&region))
         }),

@@ -17,6 +17,7 @@ pub(super) struct RoundRobin {
 }
 
 impl RoundRobin {
+    /// Picks one of the candidates.
     pub fn pick(&mut self, view: &View) -> Option<TargetIndex> {
         let cursor = cursor_of(view.features);
         if self.next.len() <= cursor {

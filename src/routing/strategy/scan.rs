@@ -1,9 +1,10 @@
 //! The best candidate by a key, ties broken uniformly.
 //!
 //! Two passes. The first finds the best key from the best of each word of 64 targets, which the
-//! ranking knows if all its admitting targets are candidates, the common case. The second looks only
-//! into words that hold the best key, gathers the ties, and picks one with one draw. Keeping the
-//! first of the ties would send everything to the account that happens to stand first in the list.
+//! ranking knows if all its admitting targets are candidates, the common case. The second looks
+//! only into words that hold the best key, gathers the ties, and picks one with one draw. Keeping
+//! the first of the ties would send everything to the account that happens to stand first in the
+//! list.
 
 use super::View;
 use crate::request::Provider;
@@ -22,8 +23,8 @@ pub(super) struct Scan {
 }
 
 impl Scan {
-    /// The candidate with the highest key; `None` if there is no candidate. Candidates are among the
-    /// admitting targets that the ranking was made for.
+    /// The candidate with the highest key; `None` if there is no candidate. Candidates are among
+    /// the admitting targets that the ranking was made for.
     #[inline]
     pub fn highest(
         &mut self,
@@ -121,8 +122,8 @@ impl Scan {
         });
     }
 
-    /// Gathers the best candidates where only some of the admitting targets are candidates. `top` is
-    /// the highest key of a word all of whose admitting targets are.
+    /// Gathers the best candidates where only some of the admitting targets are candidates. `top`
+    /// is the highest key of a word all of whose admitting targets are.
     fn search(
         &mut self,
         candidates: &TargetSet,

@@ -15,6 +15,7 @@ pub(super) struct WeightedRoundRobin {
 }
 
 impl WeightedRoundRobin {
+    /// Picks one of the candidates.
     pub fn pick(&mut self, view: &View) -> Option<TargetIndex> {
         let weights = &view.pool.keys().weight;
         self.credit.resize(weights.len(), 0);
