@@ -8,7 +8,9 @@ words! {
     ///
     /// Latency is measured from the intended arrival. `_ok` metrics are over successful requests;
     /// `_all` over every request, a failure counted at max(its time, the deadline), so that failing
-    /// fast does not look fast. Claims use `_all`. Warm-up requests are left out of all metrics.
+    /// fast does not look fast. The deadline is that of `[routing]`, the same for all arms: else an
+    /// arm would get better by giving up earlier. Where that is "none", it is the arm's own. Claims
+    /// use `_all`. Warm-up requests are left out of all metrics.
     Metric {
         /// Successful requests / requests.
         SuccessRate = "success_rate",

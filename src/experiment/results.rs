@@ -45,7 +45,8 @@ pub struct Description {
     pub duration: Duration,
     /// Requests that arrive before this are not measured.
     pub warmup: Duration,
-    /// Longest a request may take; a failure counts at least this much in `_all` latencies.
+    /// Longest a request may take, unless an arm overrides it; a failure counts at least this much
+    /// in `_all` latencies.
     pub deadline: Option<Duration>,
     /// Latency within which a success counts as goodput.
     pub latency_objective: Duration,

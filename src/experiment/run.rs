@@ -12,7 +12,7 @@ use crate::experiment::results::{Description, ScenarioResults};
 use crate::experiment::scenario::{Arm, Scenario};
 use crate::record::RequestRecord;
 use crate::sim::{self, Broken, FaultWatch, Lanes, Run, Setup};
-use crate::time::{Duration, Timestamp};
+use crate::time::Timestamp;
 use pool::Pooled;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -186,7 +186,7 @@ impl<'a> Plan<'a> {
             replication,
             warmup: scenario.warmup,
             duration: scenario.duration,
-            failure_latency: failure_latency(scenario),
+            failure_latency: scenario.deadline.or(arm.routing.deadline),
             latency_objective: scenario.latency_objective,
             timeline_window: scenario.output.timeline_window,
             lanes: Lanes {
@@ -209,7 +209,7 @@ fn describe(scenario: &Scenario) -> Description {
         replications: scenario.replications,
         duration: scenario.duration,
         warmup: scenario.warmup,
-        deadline: failure_latency(scenario),
+        deadline: scenario.deadline,
         latency_objective: scenario.latency_objective,
         models: scenario.models.clone(),
         regions: scenario.regions.clone(),
@@ -225,14 +225,4 @@ fn describe(scenario: &Scenario) -> Description {
         baseline: scenario.baseline,
         inputs: scenario.inputs.clone(),
     }
-}
-
-/// What a failed request counts with at least: the longest deadline of all strategies, the same for
-/// each, or the one with the shortest would look fastest when it fails.
-fn failure_latency(scenario: &Scenario) -> Option<Duration> {
-    scenario
-        .arms
-        .iter()
-        .filter_map(|arm| arm.routing.deadline)
-        .max()
 }

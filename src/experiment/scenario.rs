@@ -60,6 +60,8 @@ pub struct Scenario {
     pub duration: Duration,
     /// Requests that arrive before this are not measured.
     pub warmup: Duration,
+    /// The deadline of `[routing]`, which arms may override.
+    pub deadline: Option<Duration>,
     /// Latency within which a success counts as goodput.
     pub latency_objective: Duration,
     /// Names by [`crate::request::ModelIndex`].

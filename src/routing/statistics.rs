@@ -18,12 +18,9 @@ use crate::units::NanoUsd;
 pub struct StatisticsConfig {
     /// Requests that arrived before this are left out (warm-up).
     pub since: Timestamp,
-    /// Longest that a request may take: what a stated confidence is about where the user names no
-    /// tolerance.
+    /// Longest that a request may take: what a stated confidence is about.
     pub deadline: Option<Duration>,
-    /// A failed request counts at least this much in latencies over all requests, so that failing
-    /// fast does not look fast. Usually the deadline; where gateways with different deadlines are
-    /// compared it has to be the same for all.
+    /// A failed request counts at least this much in latencies over all requests.
     pub failure_latency: Option<Duration>,
     /// Latency within which a success counts as goodput.
     pub latency_objective: Duration,
@@ -274,8 +271,8 @@ impl Statistics {
         }
     }
 
-    /// The latency that a request counts with: its own, a failure at least the deadline, so that
-    /// failing fast does not look fast.
+    /// The latency that a request counts with: its own, a failure at least as much as stated, so
+    /// that failing fast does not look fast.
     #[must_use]
     #[inline]
     pub fn latency_of(&self, record: &RequestRecord) -> Duration {

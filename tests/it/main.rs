@@ -4,6 +4,7 @@ mod azure;
 mod cli;
 mod conservation;
 mod determinism;
+mod failing_fast;
 mod fault_effects;
 mod idle;
 mod kill;

@@ -149,7 +149,7 @@ fn overrides_apply() {
     let fault = &scenario.upstream.faults[0];
     assert_eq!(fault.end.since(fault.start), Duration::from_secs(120));
     assert_eq!(scenario.accounts[0].max_in_flight, 7);
-    assert_eq!(scenario.accounts[3].max_in_flight, 100);
+    assert_eq!(scenario.accounts[3].max_in_flight, 20);
     assert_eq!(scenario.workload.classes[2].weight, 0.5);
     assert_eq!((scenario.seed, scenario.replications), (77, 2));
     let names: Vec<&str> = scenario.arms.iter().map(|arm| arm.name.as_str()).collect();

@@ -119,7 +119,7 @@ fn scenario(
         findings,
     };
     let faults = faults::read(&mut top, &context);
-    let arms = arms(&mut top, findings);
+    let (arms, deadline) = arms(&mut top, findings);
     let baseline = strategies::baseline(&mut top, arms.as_deref(), findings);
     let output = output::read(&mut top, duration, findings);
     let spans = Spans::of(&top, table);
@@ -143,6 +143,7 @@ fn scenario(
         resolved_toml: emit::document(table),
         duration: duration?,
         warmup: warmup?,
+        deadline,
         faults,
         fault_descriptions,
         arms: arms?,
@@ -180,6 +181,7 @@ fn assemble(read: Good, header: Header, parts: Parts) -> Option<Scenario> {
         replications: header.replications?,
         duration: read.duration,
         warmup: read.warmup,
+        deadline: read.deadline,
         latency_objective: header.latency_objective?,
         models: parts.models?.names,
         regions,
@@ -212,6 +214,7 @@ struct Good {
     resolved_toml: String,
     duration: Duration,
     warmup: Duration,
+    deadline: Option<Duration>,
     faults: Vec<Fault>,
     fault_descriptions: Vec<FaultDescription>,
     arms: Vec<Arm>,
@@ -281,12 +284,13 @@ fn warmup(top: &mut Section, duration: Option<Duration>, findings: &Findings) ->
     Some(warmup)
 }
 
-/// The arms. Where `[routing]` is bad they are read on top of the defaults, for their own errors.
-fn arms(top: &mut Section, findings: &Findings) -> Option<Vec<Arm>> {
+/// The arms, and the deadline that they have in common. Where `[routing]` is bad they are read on
+/// top of the defaults, for their own errors.
+fn arms(top: &mut Section, findings: &Findings) -> (Option<Vec<Arm>>, Option<Duration>) {
     let routing = base_routing(top, findings);
     let base = routing.clone().unwrap_or_default();
     let arms = strategies::read(top, &base, findings);
-    routing.and(arms)
+    (routing.and(arms), base.deadline)
 }
 
 fn base_routing(top: &mut Section, findings: &Findings) -> Option<RoutingConfig> {

@@ -95,15 +95,15 @@ fn counts(run: &ReplicationResults, measured: &[&RequestRecord], simulated: usiz
 }
 
 /// The time that a request counts with: a failure at least the deadline.
-fn latency(arm: &Arm, record: &RequestRecord) -> Duration {
-    match arm.routing.deadline {
+fn latency(scenario: &Scenario, arm: &Arm, record: &RequestRecord) -> Duration {
+    match scenario.deadline.or(arm.routing.deadline) {
         Some(deadline) if !record.succeeded() => record.sojourn().max(deadline),
         _ => record.sojourn(),
     }
 }
 
 fn metrics(scenario: &Scenario, arm: &Arm, run: &ReplicationResults, measured: &[&RequestRecord]) {
-    let all = |record: &&RequestRecord| latency(arm, record);
+    let all = |record: &&RequestRecord| latency(scenario, arm, record);
     let successes = || measured.iter().copied().filter(|record| record.succeeded());
     let streamed = || measured.iter().copied().filter(|record| record.streaming);
     let first = |record: &RequestRecord| {
@@ -119,7 +119,7 @@ fn metrics(scenario: &Scenario, arm: &Arm, run: &ReplicationResults, measured: &
         (
             Metric::FirstTokenMeanAll,
             streamed()
-                .map(|r| first(r).unwrap_or_else(|| latency(arm, r)))
+                .map(|r| first(r).unwrap_or_else(|| latency(scenario, arm, r)))
                 .collect(),
         ),
         (
