@@ -243,8 +243,9 @@ impl<'a> Engine<'a> {
     fn on_upstream(&mut self, now: Timestamp, event: UpstreamEvent) -> Result<(), Broken> {
         let (attempt, failure, usage) = match event {
             UpstreamEvent::FirstToken { attempt } => {
+                // Nothing to do follows from it.
                 self.gateway.on_first_token(now, attempt);
-                return self.act(now);
+                return Ok(());
             }
             UpstreamEvent::Progress { attempt } => {
                 self.gateway.on_progress(now, attempt);

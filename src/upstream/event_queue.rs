@@ -114,6 +114,27 @@ impl EventQueue {
             .map_or(Timestamp::NEVER, |entry| entry.time)
     }
 
+    /// Attempt of the next event.
+    #[inline]
+    pub(super) fn first_attempt(&self) -> Option<AttemptId> {
+        self.heap.peek().map(|entry| entry.attempt)
+    }
+
+    /// Puts the next event off to `time`, which is not before its own, as if it were taken out and
+    /// scheduled anew: one way down the heap instead of one down and one up.
+    #[inline]
+    pub(super) fn put_off_first(&mut self, time: Timestamp) {
+        self.sequence += 1;
+        if let Some(mut first) = self.heap.peek_mut() {
+            self.live[first.attempt.at()] = self.sequence;
+            first.time = time;
+            first.sequence = self.sequence;
+        }
+        if self.dead > 0 {
+            self.tidy();
+        }
+    }
+
     /// Takes the next event out.
     #[inline]
     pub(super) fn pop(&mut self) -> Option<(Timestamp, AttemptId)> {
@@ -152,6 +173,7 @@ mod tests {
         Schedule(u32, u64),
         Cancel(u32),
         Pop,
+        PutOff(u64),
     }
 
     fn operation() -> impl Strategy<Value = Operation> {
@@ -160,6 +182,7 @@ mod tests {
             4 => (0..200u32, 0..40u64).prop_map(|(a, t)| Operation::Schedule(a, t)),
             3 => (0..200u32).prop_map(Operation::Cancel),
             1 => Just(Operation::Pop),
+            1 => (0..40u64).prop_map(Operation::PutOff),
         ]
     }
 
@@ -186,6 +209,14 @@ mod tests {
                         let expected =
                             least.map(|(t, _, a)| (Timestamp::from_nanos(t), AttemptId(a)));
                         prop_assert_eq!(queue.pop(), expected);
+                    }
+                    Operation::PutOff(by) => {
+                        if let Some(least) = model.iter().min().copied() {
+                            let time = least.0 + by;
+                            model.retain(|entry| *entry != least);
+                            model.push((time, order, least.2));
+                            queue.put_off_first(Timestamp::from_nanos(time));
+                        }
                     }
                 }
                 let least = model.iter().min();

@@ -277,29 +277,41 @@ impl Fleet {
     /// Carries out the first event of the queue, which is due at `due`.
     #[inline]
     fn work(&mut self, due: Timestamp) -> Option<UpstreamEvent> {
-        let (_, attempt) = self.queue.pop()?;
+        let attempt = self.queue.first_attempt()?;
         let state = &mut self.attempts[attempt.at()];
         match state.next_step(self.progress_every).1 {
             Step::FirstToken => {
                 state.stream = Stream::Flowing;
-                state.progressed = due;
-                self.schedule(attempt);
+                self.go_on(due, attempt);
                 Some(UpstreamEvent::FirstToken { attempt })
             }
             Step::Progress => {
-                state.progressed = due;
-                self.schedule(attempt);
+                self.go_on(due, attempt);
                 Some(UpstreamEvent::Progress { attempt })
             }
             Step::FreeSlot => {
+                self.queue.pop();
                 self.free_slot(due, attempt);
                 self.schedule(attempt);
                 None
             }
             Step::End => {
+                self.queue.pop();
                 self.free_slot(due, attempt);
                 Some(self.end(due, attempt))
             }
+        }
+    }
+
+    /// A stream has had a token at `due`, by the first event of the queue: what comes next takes its
+    /// place there.
+    #[inline]
+    fn go_on(&mut self, due: Timestamp, attempt: AttemptId) {
+        let state = &mut self.attempts[attempt.at()];
+        state.progressed = due;
+        match state.next_step(self.progress_every).0 {
+            Timestamp::NEVER => drop(self.queue.pop()),
+            next => self.queue.put_off_first(next),
         }
     }
 
