@@ -79,14 +79,17 @@ impl Strategies {
             Strategy::HealthBased | Strategy::Adaptive | Strategy::Smart => sets.cold(false),
             _ => None,
         };
-        for first in [sets.half_open(), cold].into_iter().flatten() {
-            if first.intersects(view.candidates) {
-                return self
-                    .scan
-                    .uniform_in_both(view.candidates, first, &mut self.rng);
-            }
+        let half_open = sets.half_open();
+        if half_open.is_none() && cold.is_none() {
+            return self.pick_plain(strategy, view);
         }
-        self.pick_plain(strategy, view)
+        let mut first = half_open.into_iter().chain(cold);
+        match first.find(|set| set.intersects(view.candidates)) {
+            Some(first) => self
+                .scan
+                .uniform_in_both(view.candidates, first, &mut self.rng),
+            None => self.pick_plain(strategy, view),
+        }
     }
 
     #[inline]
