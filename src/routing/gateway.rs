@@ -13,6 +13,7 @@
 //! ```
 
 mod slots;
+mod timers;
 
 use crate::record::{AttemptRecord, Outcome, Rejection, RequestRecord};
 use crate::request::{
@@ -32,12 +33,12 @@ use crate::routing::retry::{RetryBudget, backoff};
 use crate::routing::router::{RoutingDecision, SmartRouter};
 use crate::routing::statistics::Statistics;
 use crate::routing::target::TargetIndex;
-use crate::routing::timer::FifoTimers;
 use crate::time::{Duration, Timestamp};
 use crate::units::NanoUsd;
 use slots::Slots;
 use std::cmp::Reverse;
-use std::collections::{BinaryHeap, VecDeque};
+use std::collections::VecDeque;
+use timers::Timers;
 
 /// A request in the gateway's hands. Reused after the request has ended.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -96,23 +97,6 @@ pub struct Gateway {
     statistics: Statistics,
 }
 
-#[derive(Clone, Debug, Default)]
-struct Timers {
-    /// By request.
-    deadline: FifoTimers,
-    /// By attempt.
-    attempt: FifoTimers,
-    /// By attempt.
-    first_token: FifoTimers,
-    /// By attempt.
-    idle: FifoTimers,
-    /// (when, order, request, its arrival): a back-off has any length, so this one is a heap.
-    retry: BinaryHeap<Reverse<(Timestamp, u64, u32, RequestId)>>,
-    retries: u64,
-    /// Whether attempts have timers at all.
-    by_attempt: bool,
-}
-
 /// A request, its record filled in as it goes along.
 #[derive(Clone, Debug)]
 struct RequestState {
@@ -153,12 +137,7 @@ impl Gateway {
             budget: RetryBudget::new(&config.retry),
             requests: Slots::default(),
             attempts: Slots::default(),
-            timers: Timers {
-                by_attempt: config.attempt_timeout.is_some()
-                    || config.first_token_timeout.is_some()
-                    || config.idle_timeout.is_some(),
-                ..Timers::default()
-            },
+            timers: Timers::new(config),
             actions: VecDeque::new(),
             statistics,
             config: config.clone(),
@@ -336,21 +315,12 @@ impl Gateway {
         usage: Usage,
         observer: &mut impl Observer,
     ) {
-        self.disarm(attempt);
+        self.timers.disarm(attempt.0);
         let (slot, delivered) = self.settle(now, attempt, failure, usage, observer);
         self.attempts.release(attempt.0);
         match failure {
             None => self.finish(now, slot, Outcome::Success, observer),
             Some(failure) => self.retry(now, slot, failure.kind, delivered, observer),
-        }
-    }
-
-    #[inline]
-    fn disarm(&mut self, attempt: AttemptId) {
-        if self.timers.by_attempt {
-            self.timers.attempt.disarm(attempt.0);
-            self.timers.first_token.disarm(attempt.0);
-            self.timers.idle.disarm(attempt.0);
         }
     }
 
@@ -495,7 +465,7 @@ impl Gateway {
     }
 
     fn cancel(&mut self, attempt: AttemptId, failure: FailureKind) {
-        self.disarm(attempt);
+        self.timers.disarm(attempt.0);
         self.actions.push_back(Action::Cancel { attempt, failure });
     }
 
@@ -538,15 +508,7 @@ impl Gateway {
     #[must_use]
     #[inline]
     pub fn next_timer(&self) -> Timestamp {
-        let timers = &self.timers;
-        let retry = timers.retry.peek();
-        let retry = retry.map_or(Timestamp::NEVER, |Reverse((at, ..))| *at);
-        let next = timers.deadline.next_at().min(retry);
-        if !timers.by_attempt {
-            return next;
-        }
-        let attempt = timers.attempt.next_at().min(timers.first_token.next_at());
-        next.min(attempt).min(timers.idle.next_at())
+        self.timers.next_at()
     }
 
     /// Lets every timer expire that is due. At one instant deadlines come first: a request that is

@@ -8,7 +8,7 @@
 //!
 //! Scores are needed by a decision, not by an event, and several events may come between two
 //! decisions (or no decision ever ask for scores: `round_robin` does not): an event only marks its
-//! target, and [`Pool::settle`] works the scores out before a decision that reads them.
+//! target, and `settle` works the scores out before a decision that reads them.
 //!
 //! What events touch is kept apart from what the owner wrote about an account: with a thousand
 //! accounts the first fits in the cache if it is not mixed with names and lists.
@@ -19,6 +19,7 @@
 mod keys;
 mod learned;
 mod sets;
+mod state;
 
 pub(super) use keys::{FEW, higher, highest_of};
 pub use keys::{Keys, Ranking};
@@ -27,16 +28,17 @@ pub use sets::Sets;
 
 use crate::record::Strategy;
 use crate::request::{AccountIndex, ModelIndex, Provider, RequestFeatures};
-use crate::routing::account::{Account, Availability, ServedModel};
+use crate::routing::account::{Account, ServedModel};
 use crate::routing::breaker::{Breaker, BreakerState, Ticket, Transition};
 use crate::routing::config::{HealthWeights, RoutingConfig};
 use crate::routing::cool_down::CoolDown;
 use crate::routing::diversity::ProviderShares;
-use crate::routing::estimate::{BUCKETS, DecayingMean, SuccessWindow};
+use crate::routing::estimate::BUCKETS;
 use crate::routing::quota::{DeclaredQuota, Need, need};
-use crate::routing::score::{self, Components};
+use crate::routing::score::Components;
 use crate::routing::target::TargetIndex;
 use crate::time::{Duration, Timestamp};
+use state::{AccountState, Target};
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap, VecDeque};
 
@@ -100,33 +102,6 @@ pub struct Snapshot {
     pub parts: Components,
     /// Their weights.
     pub health_weights: HealthWeights,
-}
-
-/// What of an account decides whether and how much it is used.
-#[derive(Clone, Debug)]
-struct AccountState {
-    in_flight: u32,
-    max_in_flight: u32,
-    weight: u32,
-    provider: Provider,
-    enabled: bool,
-    quota: Option<u32>,
-    /// Its stretch of [`Pool::offers`].
-    offers: (u32, u32),
-    cool_down: CoolDown,
-}
-
-#[derive(Clone, Debug)]
-struct Target {
-    account: AccountIndex,
-    error_streak: u32,
-    response: DecayingMean,
-    first_token: DecayingMean,
-    breaker: Breaker,
-    /// Time of the valid entry in `wakes`.
-    wake: Timestamp,
-    window: SuccessWindow,
-    last_failure: Option<Timestamp>,
 }
 
 /// What is known of one model at all accounts.
@@ -598,99 +573,5 @@ impl Pool {
         let open = state.breaker.open_until().unwrap_or(Timestamp::ZERO);
         let from = cooling.max(open);
         (from > now).then_some(from)
-    }
-}
-
-impl AccountState {
-    fn new(provider: Provider) -> Self {
-        Self {
-            in_flight: 0,
-            max_in_flight: 0,
-            weight: 1,
-            provider,
-            enabled: false,
-            quota: None,
-            offers: (0, 0),
-            cool_down: CoolDown::default(),
-        }
-    }
-
-    fn describe(&mut self, account: &Account, quota: Option<u32>) {
-        self.max_in_flight = account.max_in_flight;
-        self.weight = account.weight;
-        self.provider = account.provider;
-        self.enabled = account.availability == Availability::Enabled;
-        self.quota = quota;
-    }
-
-    const fn is_full(&self) -> bool {
-        self.in_flight >= self.max_in_flight
-    }
-}
-
-impl Target {
-    const fn new(account: AccountIndex) -> Self {
-        Self {
-            account,
-            error_streak: 0,
-            response: DecayingMean::new(),
-            first_token: DecayingMean::new(),
-            breaker: Breaker::new(),
-            wake: Timestamp::NEVER,
-            window: SuccessWindow::new(),
-            last_failure: None,
-        }
-    }
-
-    /// The parts of the scores.
-    #[inline]
-    fn parts(&self, account: &AccountState, config: &RoutingConfig) -> Components {
-        let reference = config.metrics.response_reference.as_secs_f64();
-        Components {
-            success: self.window.rate(),
-            response: score::response(self.response.seconds(), reference),
-            connections: score::connections(account.in_flight, account.max_in_flight),
-            stability: score::stability(self.error_streak, config.metrics.streak_limit),
-        }
-    }
-
-    fn admits(&self, now: Timestamp, account: &AccountState, config: &RoutingConfig) -> bool {
-        account.enabled
-            && !account.is_full()
-            && account.cool_down.until() <= now
-            && config
-                .breaker
-                .as_ref()
-                .is_none_or(|breaker| self.breaker.admits(breaker))
-    }
-
-    /// Whether an unmeasured target should be probed when idle: not again so soon after a failure,
-    /// or a target that fails fast, and so is never measured, would draw every request.
-    fn wants_probe(&self, now: Timestamp, config: &RoutingConfig) -> bool {
-        self.error_streak == 0
-            || self
-                .last_failure
-                .is_none_or(|at| at + config.metrics.forget_after <= now)
-    }
-
-    /// The next time at which something about the target changes by itself.
-    fn next_change(
-        &self,
-        now: Timestamp,
-        account: &AccountState,
-        config: &RoutingConfig,
-    ) -> Timestamp {
-        let forget = config.metrics.forget_after;
-        let after = |at: Option<Timestamp>| at.map_or(Timestamp::NEVER, |at| at + forget);
-        let ahead = |at: Timestamp| if at > now { at } else { Timestamp::NEVER };
-        let samples = after(self.response.last()).min(after(self.first_token.last()));
-        let mut next = ahead(samples).min(ahead(account.cool_down.until()));
-        if let Some(until) = self.breaker.open_until() {
-            next = next.min(ahead(until));
-        }
-        if self.error_streak > 0 {
-            next = next.min(ahead(after(self.last_failure)));
-        }
-        next
     }
 }

@@ -219,19 +219,19 @@ fn equal_to(keys: &[f64], best: f64, extra: f64) -> u64 {
     let (chunks, rest) = keys.as_chunks::<8>();
     let mut equal = 0;
     for (chunk, start) in chunks.iter().zip((0u32..).step_by(8)) {
-        let matches = chunk.map(|key| u64::from(key + extra == best));
-        if matches.iter().fold(0, |any, matches| any | matches) != 0 {
-            equal |= bits(&matches) << start;
+        let any = chunk
+            .iter()
+            .fold(false, |any, key| any | (key + extra == best));
+        if any {
+            let each = chunk.iter().zip(start..);
+            equal = each.fold(equal, |equal, (key, bit)| {
+                equal | u64::from(key + extra == best) << bit
+            });
         }
     }
     let rest = rest.iter().map(|key| u64::from(key + extra == best));
     rest.zip(chunks.len() * 8..)
         .fold(equal, |equal, (matches, bit)| equal | matches << bit)
-}
-
-fn bits(matches: &[u64; 8]) -> u64 {
-    let each = matches.iter().zip(0..);
-    each.fold(0, |bits, (matches, bit)| bits | matches << bit)
 }
 
 #[cfg(test)]

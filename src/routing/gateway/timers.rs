@@ -1,0 +1,61 @@
+//! The gateway's timers: which there are, and when the next one expires.
+
+use crate::request::RequestId;
+use crate::routing::config::RoutingConfig;
+use crate::routing::timer::FifoTimers;
+use crate::time::Timestamp;
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+
+/// The timers of all requests and attempts.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Timers {
+    /// By request.
+    pub deadline: FifoTimers,
+    /// By attempt.
+    pub attempt: FifoTimers,
+    /// By attempt.
+    pub first_token: FifoTimers,
+    /// By attempt.
+    pub idle: FifoTimers,
+    /// (when, order, request, its arrival): a back-off has any length, so this one is a heap.
+    pub retry: BinaryHeap<Reverse<(Timestamp, u64, u32, RequestId)>>,
+    pub retries: u64,
+    /// Whether attempts have timers at all.
+    pub by_attempt: bool,
+}
+
+impl Timers {
+    /// None is set.
+    pub fn new(config: &RoutingConfig) -> Self {
+        Self {
+            by_attempt: config.attempt_timeout.is_some()
+                || config.first_token_timeout.is_some()
+                || config.idle_timeout.is_some(),
+            ..Self::default()
+        }
+    }
+
+    /// When the next timer expires; [`Timestamp::NEVER`] if none is set.
+    #[inline]
+    pub fn next_at(&self) -> Timestamp {
+        let retry = self.retry.peek();
+        let retry = retry.map_or(Timestamp::NEVER, |Reverse((at, ..))| *at);
+        let next = self.deadline.next_at().min(retry);
+        if !self.by_attempt {
+            return next;
+        }
+        let attempt = self.attempt.next_at().min(self.first_token.next_at());
+        next.min(attempt).min(self.idle.next_at())
+    }
+
+    /// Unsets the timers of an attempt.
+    #[inline]
+    pub fn disarm(&mut self, attempt: u32) {
+        if self.by_attempt {
+            self.attempt.disarm(attempt);
+            self.first_token.disarm(attempt);
+            self.idle.disarm(attempt);
+        }
+    }
+}

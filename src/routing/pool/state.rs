@@ -1,0 +1,131 @@
+//! What events change about an account and a target.
+
+use crate::request::{AccountIndex, Provider};
+use crate::routing::account::{Account, Availability};
+use crate::routing::breaker::Breaker;
+use crate::routing::config::RoutingConfig;
+use crate::routing::cool_down::CoolDown;
+use crate::routing::estimate::{DecayingMean, SuccessWindow};
+use crate::routing::score::{self, Components};
+use crate::time::Timestamp;
+
+/// What of an account decides whether and how much it is used.
+#[derive(Clone, Debug)]
+pub(super) struct AccountState {
+    pub in_flight: u32,
+    pub max_in_flight: u32,
+    pub weight: u32,
+    pub provider: Provider,
+    pub enabled: bool,
+    pub quota: Option<u32>,
+    /// Its stretch of [`Pool::offers`].
+    pub offers: (u32, u32),
+    pub cool_down: CoolDown,
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct Target {
+    pub account: AccountIndex,
+    pub error_streak: u32,
+    pub response: DecayingMean,
+    pub first_token: DecayingMean,
+    pub breaker: Breaker,
+    /// Time of the valid entry in `wakes`.
+    pub wake: Timestamp,
+    pub window: SuccessWindow,
+    pub last_failure: Option<Timestamp>,
+}
+
+impl AccountState {
+    pub fn new(provider: Provider) -> Self {
+        Self {
+            in_flight: 0,
+            max_in_flight: 0,
+            weight: 1,
+            provider,
+            enabled: false,
+            quota: None,
+            offers: (0, 0),
+            cool_down: CoolDown::default(),
+        }
+    }
+
+    pub fn describe(&mut self, account: &Account, quota: Option<u32>) {
+        self.max_in_flight = account.max_in_flight;
+        self.weight = account.weight;
+        self.provider = account.provider;
+        self.enabled = account.availability == Availability::Enabled;
+        self.quota = quota;
+    }
+
+    pub const fn is_full(&self) -> bool {
+        self.in_flight >= self.max_in_flight
+    }
+}
+
+impl Target {
+    pub const fn new(account: AccountIndex) -> Self {
+        Self {
+            account,
+            error_streak: 0,
+            response: DecayingMean::new(),
+            first_token: DecayingMean::new(),
+            breaker: Breaker::new(),
+            wake: Timestamp::NEVER,
+            window: SuccessWindow::new(),
+            last_failure: None,
+        }
+    }
+
+    /// The parts of the scores.
+    #[inline]
+    pub fn parts(&self, account: &AccountState, config: &RoutingConfig) -> Components {
+        let reference = config.metrics.response_reference.as_secs_f64();
+        Components {
+            success: self.window.rate(),
+            response: score::response(self.response.seconds(), reference),
+            connections: score::connections(account.in_flight, account.max_in_flight),
+            stability: score::stability(self.error_streak, config.metrics.streak_limit),
+        }
+    }
+
+    pub fn admits(&self, now: Timestamp, account: &AccountState, config: &RoutingConfig) -> bool {
+        account.enabled
+            && !account.is_full()
+            && account.cool_down.until() <= now
+            && config
+                .breaker
+                .as_ref()
+                .is_none_or(|breaker| self.breaker.admits(breaker))
+    }
+
+    /// Whether an unmeasured target should be probed when idle: not again so soon after a failure,
+    /// or a target that fails fast, and so is never measured, would draw every request.
+    pub fn wants_probe(&self, now: Timestamp, config: &RoutingConfig) -> bool {
+        self.error_streak == 0
+            || self
+                .last_failure
+                .is_none_or(|at| at + config.metrics.forget_after <= now)
+    }
+
+    /// The next time at which something about the target changes by itself.
+    pub fn next_change(
+        &self,
+        now: Timestamp,
+        account: &AccountState,
+        config: &RoutingConfig,
+    ) -> Timestamp {
+        let forget = config.metrics.forget_after;
+        let after = |at: Option<Timestamp>| at.map_or(Timestamp::NEVER, |at| at + forget);
+        let ahead = |at: Timestamp| if at > now { at } else { Timestamp::NEVER };
+        let samples = after(self.response.last()).min(after(self.first_token.last()));
+        let mut next = ahead(samples).min(ahead(account.cool_down.until()));
+        if let Some(until) = self.breaker.open_until() {
+            next = next.min(ahead(until));
+        }
+        if self.error_streak > 0 {
+            next = next.min(ahead(after(self.last_failure)));
+        }
+        next
+    }
+}
