@@ -337,15 +337,21 @@ impl Gateway {
     ) -> (u32, bool) {
         let attempt = self.attempts.get_mut(attempt.0);
         let request = self.requests.get_mut(attempt.request);
-        let (features, record) = (&request.features, &mut attempt.record);
+        // The request's record says all that is needed of its features: fewer cache lines.
+        let (
+            RequestRecord {
+                model, streaming, ..
+            },
+            record,
+        ) = (request.record, &mut attempt.record);
         let delivered = record.first_token.is_some();
         self.balancer.ended(
             now,
             &AttemptEnd {
                 target: attempt.target,
                 ticket: attempt.ticket,
-                model: features.model,
-                streaming: features.streaming,
+                model,
+                streaming,
                 dispatched: record.dispatched,
                 is_retry: record.number > 1,
                 had_first_token: delivered,
@@ -358,13 +364,14 @@ impl Gateway {
         record.ended = now;
         record.failure = kind;
         if kind.is_none_or(|kind| consequence(kind).charged) {
-            let served = self.balancer.pool().served(attempt.target, features.model);
+            let served = self.balancer.pool().served(attempt.target, model);
             record.usage = usage;
             record.cost = served.map_or(NanoUsd(0), |served| served.prices.bill(usage));
         }
-        let tolerance = features.preferences.latency_tolerance;
+        let promised = record.confidence.is_some();
+        let tolerance = promised.then_some(request.features.preferences.latency_tolerance);
         self.statistics
-            .attempt(record, request.record.arrived, tolerance);
+            .attempt(record, request.record.arrived, tolerance.flatten());
         observer.attempt_ended(record);
         request.live = None;
         request.record.cost += record.cost;
