@@ -125,8 +125,8 @@ pub struct RequestRecord {
     pub ended: Timestamp,
     /// How it ended.
     pub outcome: Outcome,
-    /// When to try again, if it was refused because nobody was available: the earliest end of an open
-    /// time or cool-down. `None` if time alone will not help, or it was not refused.
+    /// When to try again, if it was refused because nobody was available: the earliest end of an
+    /// open time or cool-down. `None` if time alone will not help, or it was not refused.
     pub retry_at: Option<Timestamp>,
     /// Attempts dispatched, 0 if rejected.
     pub attempts: u8,

@@ -6,7 +6,7 @@
 
 #![allow(unsafe_code, reason = "an allocator that counts has to be one")]
 
-#[path = "../benches/support/mod.rs"]
+#[path = "../benches/support.rs"]
 mod support;
 
 use routelab::record::Strategy;

@@ -280,16 +280,11 @@ mod tests {
                 .collect();
             let counted = self.attempts[attempt].0 == epoch && end != Judgement::None;
             let run = of_epoch.iter().rev().take_while(|e| **e == end).count();
+            let (to_open, to_close) = (c.failures_to_open as usize, c.successes_to_close as usize);
             let to = match (self.state(), end) {
-                (BreakerState::Closed, Judgement::Failure)
-                    if run >= c.failures_to_open as usize =>
-                {
-                    BreakerState::Open
-                }
+                (BreakerState::Closed, Judgement::Failure) if run >= to_open => BreakerState::Open,
                 (BreakerState::HalfOpen, Judgement::Failure) => BreakerState::Open,
-                (BreakerState::HalfOpen, Judgement::Success)
-                    if run >= c.successes_to_close as usize =>
-                {
+                (BreakerState::HalfOpen, Judgement::Success) if run >= to_close => {
                     BreakerState::Closed
                 }
                 _ => return,

@@ -201,7 +201,9 @@ mod tests {
 
     proptest! {
         #[test]
-        fn the_window_agrees_with_a_list(steps in prop::collection::vec((0u64..4, any::<bool>()), 0..300)) {
+        fn the_window_agrees_with_a_list(
+            steps in prop::collection::vec((0u64..4, any::<bool>()), 0..300),
+        ) {
             let (mut window, mut list, mut tick) = (SuccessWindow::default(), vec![], 0);
             for (wait, success) in steps {
                 tick += wait * wait;

@@ -303,8 +303,8 @@ impl Fleet {
         }
     }
 
-    /// A stream has had a token at `due`, by the first event of the queue: what comes next takes its
-    /// place there.
+    /// A stream has had a token at `due`, by the first event of the queue: what comes next takes
+    /// its place there.
     #[inline]
     fn go_on(&mut self, due: Timestamp, attempt: AttemptId) {
         let state = &mut self.attempts[attempt.at()];

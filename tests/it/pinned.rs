@@ -4,7 +4,7 @@
 //! when semantics change, and then says so; put the printed value in its place with the change that
 //! meant it.
 
-#[path = "../../benches/support/mod.rs"]
+#[path = "../../benches/support.rs"]
 mod support;
 
 use routelab::distribution::Distribution;

@@ -11,23 +11,23 @@ use std::collections::BinaryHeap;
 #[derive(Clone, Debug, Default)]
 pub(super) struct Timers {
     /// By request.
-    pub deadline: FifoTimers,
+    pub(super) deadline: FifoTimers,
     /// By attempt.
-    pub attempt: FifoTimers,
+    pub(super) attempt: FifoTimers,
     /// By attempt.
-    pub first_token: FifoTimers,
+    pub(super) first_token: FifoTimers,
     /// By attempt.
-    pub idle: FifoTimers,
+    pub(super) idle: FifoTimers,
     /// (when, order, request, its arrival): a back-off has any length, so this one is a heap.
-    pub retry: BinaryHeap<Reverse<(Timestamp, u64, u32, RequestId)>>,
-    pub retries: u64,
+    pub(super) retry: BinaryHeap<Reverse<(Timestamp, u64, u32, RequestId)>>,
+    pub(super) retries: u64,
     /// Whether attempts have timers at all.
-    pub by_attempt: bool,
+    pub(super) by_attempt: bool,
 }
 
 impl Timers {
     /// None is set.
-    pub fn new(config: &RoutingConfig) -> Self {
+    pub(super) fn new(config: &RoutingConfig) -> Self {
         Self {
             by_attempt: config.attempt_timeout.is_some()
                 || config.first_token_timeout.is_some()
@@ -38,7 +38,7 @@ impl Timers {
 
     /// When the next timer expires; [`Timestamp::NEVER`] if none is set.
     #[inline]
-    pub fn next_at(&self) -> Timestamp {
+    pub(super) fn next_at(&self) -> Timestamp {
         let retry = self.retry.peek();
         let retry = retry.map_or(Timestamp::NEVER, |Reverse((at, ..))| *at);
         let next = self.deadline.next_at().min(retry);
@@ -51,7 +51,7 @@ impl Timers {
 
     /// Unsets the timers of an attempt.
     #[inline]
-    pub fn disarm(&mut self, attempt: u32) {
+    pub(super) fn disarm(&mut self, attempt: u32) {
         if self.by_attempt {
             self.attempt.disarm(attempt);
             self.first_token.disarm(attempt);

@@ -12,32 +12,32 @@ use crate::time::Timestamp;
 /// What of an account decides whether and how much it is used.
 #[derive(Clone, Debug)]
 pub(super) struct AccountState {
-    pub in_flight: u32,
-    pub max_in_flight: u32,
-    pub weight: u32,
-    pub provider: Provider,
-    pub enabled: bool,
-    pub quota: Option<u32>,
+    pub(super) in_flight: u32,
+    pub(super) max_in_flight: u32,
+    pub(super) weight: u32,
+    pub(super) provider: Provider,
+    pub(super) enabled: bool,
+    pub(super) quota: Option<u32>,
     /// Its stretch of [`Pool::offers`].
-    pub offers: (u32, u32),
-    pub cool_down: CoolDown,
+    pub(super) offers: (u32, u32),
+    pub(super) cool_down: CoolDown,
 }
 
 #[derive(Clone, Debug)]
 pub(super) struct Target {
-    pub account: AccountIndex,
-    pub error_streak: u32,
-    pub response: DecayingMean,
-    pub first_token: DecayingMean,
-    pub breaker: Breaker,
+    pub(super) account: AccountIndex,
+    pub(super) error_streak: u32,
+    pub(super) response: DecayingMean,
+    pub(super) first_token: DecayingMean,
+    pub(super) breaker: Breaker,
     /// Time of the valid entry in `wakes`.
-    pub wake: Timestamp,
-    pub window: SuccessWindow,
-    pub last_failure: Option<Timestamp>,
+    pub(super) wake: Timestamp,
+    pub(super) window: SuccessWindow,
+    pub(super) last_failure: Option<Timestamp>,
 }
 
 impl AccountState {
-    pub fn new(provider: Provider) -> Self {
+    pub(super) fn new(provider: Provider) -> Self {
         Self {
             in_flight: 0,
             max_in_flight: 0,
@@ -50,7 +50,7 @@ impl AccountState {
         }
     }
 
-    pub fn describe(&mut self, account: &Account, quota: Option<u32>) {
+    pub(super) fn describe(&mut self, account: &Account, quota: Option<u32>) {
         self.max_in_flight = account.max_in_flight;
         self.weight = account.weight;
         self.provider = account.provider;
@@ -58,13 +58,13 @@ impl AccountState {
         self.quota = quota;
     }
 
-    pub const fn is_full(&self) -> bool {
+    pub(super) const fn is_full(&self) -> bool {
         self.in_flight >= self.max_in_flight
     }
 }
 
 impl Target {
-    pub const fn new(account: AccountIndex) -> Self {
+    pub(super) const fn new(account: AccountIndex) -> Self {
         Self {
             account,
             error_streak: 0,
@@ -79,7 +79,7 @@ impl Target {
 
     /// The parts of the scores.
     #[inline]
-    pub fn parts(&self, account: &AccountState, config: &RoutingConfig) -> Components {
+    pub(super) fn parts(&self, account: &AccountState, config: &RoutingConfig) -> Components {
         let reference = config.metrics.response_reference.as_secs_f64();
         Components {
             success: self.window.rate(),
@@ -89,7 +89,12 @@ impl Target {
         }
     }
 
-    pub fn admits(&self, now: Timestamp, account: &AccountState, config: &RoutingConfig) -> bool {
+    pub(super) fn admits(
+        &self,
+        now: Timestamp,
+        account: &AccountState,
+        config: &RoutingConfig,
+    ) -> bool {
         account.enabled
             && !account.is_full()
             && account.cool_down.until() <= now
@@ -101,7 +106,7 @@ impl Target {
 
     /// Whether an unmeasured target should be probed when idle: not again so soon after a failure,
     /// or a target that fails fast, and so is never measured, would draw every request.
-    pub fn wants_probe(&self, now: Timestamp, config: &RoutingConfig) -> bool {
+    pub(super) fn wants_probe(&self, now: Timestamp, config: &RoutingConfig) -> bool {
         self.error_streak == 0
             || self
                 .last_failure
@@ -109,7 +114,7 @@ impl Target {
     }
 
     /// The next time at which something about the target changes by itself.
-    pub fn next_change(
+    pub(super) fn next_change(
         &self,
         now: Timestamp,
         account: &AccountState,
