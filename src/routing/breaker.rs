@@ -302,7 +302,10 @@ mod tests {
             failures_to_open in 1u32..4,
             half_open_max_in_flight in 1u32..3,
             successes_to_close in 1u32..4,
-            steps in prop::collection::vec((0u64..20, 0u8..8, any::<prop::sample::Index>()), 1..200),
+            steps in prop::collection::vec(
+                (0u64..20, 0u8..8, any::<prop::sample::Index>()),
+                1..200,
+            ),
         ) {
             let config = BreakerConfig {
                 failures_to_open,
