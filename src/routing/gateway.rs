@@ -196,7 +196,7 @@ impl Gateway {
         RequestHandle(slot)
     }
 
-    #[inline]
+    #[inline(always)]
     fn dispatch(&mut self, now: Timestamp, slot: u32, decision: &RoutingDecision) {
         let request = self.requests.get_mut(slot);
         let &RoutingDecision {

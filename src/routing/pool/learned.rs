@@ -65,7 +65,7 @@ impl Pool {
                 self.models[end.model.at()].answered(end.usage);
                 Judgement::Success
             }
-            Some(failure) => state.failed(now, self.tick, end, failure, account, &self.config),
+            Some(failure) => state.failed(now, self.tick, *end, failure, account, &self.config),
         };
         if let Some(config) = &self.config.breaker
             && let Some(transition) = state.breaker.ended(now, end.ticket, judgement, config)
@@ -122,12 +122,13 @@ impl Target {
         account.cool_down.success(end.dispatched);
     }
 
+    /// `end` is taken by value so that a success need not lay it out in memory.
     #[inline(never)]
     fn failed(
         &mut self,
         now: Timestamp,
         tick: u64,
-        end: &AttemptEnd,
+        end: AttemptEnd,
         failure: Failure,
         account: &mut AccountState,
         config: &RoutingConfig,
@@ -149,7 +150,7 @@ impl Target {
         }
         let short = self.was_cut_short(now, end, failure.kind);
         if latency_sample {
-            self.waited(now, end, failure.kind, config);
+            self.waited(now, &end, failure.kind, config);
         }
         if !counts || short {
             return Judgement::None;
