@@ -140,37 +140,30 @@ impl Fleet {
         } else if self.attempts[place].phase != Phase::Vacant {
             self.cancel(now, attempt);
         }
-        let reception = self.receive(now, to, nth, request);
+        let reception = self.receive(now, place, to, nth, request);
         self.begun += 1;
         self.in_flight += 1;
-        let account = self
-            .accounts
-            .get(to.at())
-            .and_then(|account| account.region);
-        let user = request.features.user_region;
-        let (admission, silent, plan) = match reception {
-            Reception::Answered(after, failure) => {
-                (Admission::Runs, false, Plan::fails(after, failure))
+        let far_end = self.accounts.get_mut(to.at());
+        let region = far_end.as_ref().and_then(|far_end| far_end.region);
+        let admission = match far_end {
+            Some(far_end) if reception == Reception::Accepted => {
+                far_end.station.admit(attempt, &mut self.links)
             }
-            Reception::Lost => (Admission::Runs, true, Plan::hangs()),
-            Reception::Accepted(plan) => {
-                let station = &mut self.accounts[to.at()].station;
-                (station.admit(attempt, &mut self.links), false, plan)
-            }
+            _ => Admission::Runs,
         };
-        self.attempts[place] = Attempt {
-            account: to,
-            model: request.features.model,
-            begun: self.begun,
-            phase: Phase::Waiting,
-            started: now,
-            holds_slot: admission == Admission::RunsInSlot,
-            silent,
-            stream: stream_of(request, &plan),
-            progressed: now,
-            round_trip: self.network.to_account(user, account),
-            plan,
-        };
+        let round_trip = self
+            .network
+            .to_account(request.features.user_region, region);
+        let state = &mut self.attempts[place];
+        state.account = to;
+        state.model = request.features.model;
+        state.begun = self.begun;
+        state.phase = Phase::Waiting;
+        state.started = now;
+        state.holds_slot = admission == Admission::RunsInSlot;
+        state.silent = reception == Reception::Lost;
+        state.stream = stream_of(request, &state.plan);
+        state.round_trip = round_trip;
         if admission != Admission::Waits {
             self.start(now, attempt);
         }

@@ -20,77 +20,94 @@ use crate::upstream::config::{CalmFailure, Service, Trouble};
 use crate::upstream::fault::{FaultyAnswer, Weather};
 
 /// What becomes of an attempt that comes to the door.
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Reception {
     /// It is answered there, with an error.
-    Answered(Duration, Failure),
+    Answered,
     /// It is lost on the way.
     Lost,
     /// It is let in.
-    Accepted(Plan),
+    Accepted,
 }
 
 impl Fleet {
-    /// The door: decides what becomes of an attempt. Only the quota is changed.
+    /// The door: decides what becomes of an attempt, and writes the plan of it into `place`. Besides
+    /// only the quota is changed.
     #[inline(always)]
     pub(super) fn receive(
         &mut self,
         now: Timestamp,
+        place: usize,
         to: AccountIndex,
         nth: u32,
         request: &Request,
     ) -> Reception {
+        let place = &mut self.attempts[place].plan;
         let model = request.features.model;
-        let Some(service) = self.service(to, model) else {
-            return refused(FailureKind::ModelNotFound.into());
+        let Some(service) = service_at(&self.service_of, self.models, to, model)
+            .filter(|service| *service < self.services.len())
+        else {
+            return refused(place, FailureKind::ModelNotFound.into());
         };
         let mut rng = self.streams.attempt(request.id.0, to.0, nth);
         let (trouble, fault) = (rng.uniform(), rng.uniform());
         let (slowdown, error) = match self.faults.weather(to, model, fault) {
-            Weather::Blackhole => return Reception::Lost,
-            Weather::Outage(answer) => return answered(answer, &mut rng),
+            Weather::Blackhole => {
+                *place = Plan::hangs();
+                return Reception::Lost;
+            }
+            Weather::Outage(answer) => return answered(place, answer, &mut rng),
             Weather::Passable { slowdown, error } => (slowdown, error),
         };
         let account = &self.accounts[to.at()];
         if let Some(quota) = account.quota.and_then(|quota| self.quotas.get_mut(quota))
             && let Err(limited) = quota.admit(now, request.tokens)
         {
-            return refused(Failure {
+            let failure = Failure {
                 kind: FailureKind::RateLimited,
                 retry_after: limited.retry_after,
-            });
+            };
+            return refused(place, failure);
         }
         if let Some(kind) = account.station.refusal() {
-            return refused(kind.into());
+            return refused(place, kind.into());
         }
         if let Some(answer) = error {
-            return answered(answer, &mut rng);
+            return answered(place, answer, &mut rng);
         }
         let failure = account.failures.pick(trouble);
         let service = &self.services[service];
-        Reception::Accepted(plan(service, failure, slowdown, request.tokens, &mut rng))
+        *place = plan(service, failure, slowdown, request.tokens, &mut rng);
+        Reception::Accepted
     }
+}
 
-    /// Position in `services`.
-    #[inline]
-    fn service(&self, account: AccountIndex, model: ModelIndex) -> Option<usize> {
-        if model.at() >= self.models {
-            return None;
-        }
-        let cell = self.service_of.get(account.at() * self.models + model.at());
-        let service = usize::from((*cell?)?);
-        (service < self.services.len()).then_some(service)
+/// Position in `services`, by the table of services by account, then model.
+#[inline]
+fn service_at(
+    table: &[Option<u16>],
+    models: usize,
+    account: AccountIndex,
+    model: ModelIndex,
+) -> Option<usize> {
+    if model.at() >= models {
+        return None;
     }
+    let cell = table.get(account.at() * models + model.at());
+    Some(usize::from((*cell?)?))
 }
 
 /// An error at the door, given at once.
-fn refused(failure: Failure) -> Reception {
-    Reception::Answered(Duration::ZERO, failure)
+fn refused(place: &mut Plan, failure: Failure) -> Reception {
+    *place = Plan::fails(Duration::ZERO, failure);
+    Reception::Answered
 }
 
 /// An error at the door, by a fault.
-fn answered(answer: FaultyAnswer<'_>, rng: &mut Rng) -> Reception {
+fn answered(place: &mut Plan, answer: FaultyAnswer<'_>, rng: &mut Rng) -> Reception {
     let after = answer.time_to_fail.sample_duration(rng);
-    Reception::Answered(after, answer.failure.into())
+    *place = Plan::fails(after, answer.failure.into());
+    Reception::Answered
 }
 
 /// Draws what will happen to an attempt that is let in.
