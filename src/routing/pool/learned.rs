@@ -148,8 +148,8 @@ impl Target {
             }
             AccountEffect::Disable => account.cool_down.account_fault(now, &config.cool_down),
         }
-        let short = self.was_cut_short(now, end, failure.kind);
-        if latency_sample {
+        let short = self.was_cut_short(now, &end, failure.kind);
+        if latency_sample && !short {
             self.waited(now, &end, failure.kind, config);
         }
         if !counts || short {
@@ -162,7 +162,8 @@ impl Target {
     }
 
     /// Whether the request's deadline ended a retry before its target could be expected to answer:
-    /// that says nothing about the target, the time had been spent elsewhere.
+    /// that says nothing about the target, the time had been spent elsewhere. Nor is the time
+    /// waited a sample: to an unmeasured target it would be its whole response time.
     fn was_cut_short(&self, now: Timestamp, end: &AttemptEnd, kind: FailureKind) -> bool {
         let waited = now.since(end.dispatched).as_secs_f64();
         kind == FailureKind::DeadlineExceeded

@@ -31,8 +31,8 @@ pub(super) enum Reception {
 }
 
 impl Fleet {
-    /// The door: decides what becomes of an attempt, and writes the plan of it into `place`. Besides
-    /// only the quota is changed.
+    /// The door: decides what becomes of an attempt, and writes the plan of it into `place`.
+    /// Besides only the quota is changed.
     #[inline(always)]
     pub(super) fn receive(
         &mut self,
