@@ -40,7 +40,7 @@ pub fn file(results: &ScenarioResults) -> File {
     let top = TOP + 8.0 + fault_height(results);
     let success = panel(results, top, success_axis(&arms));
     let p99 = panel(results, top + PANEL + GAP, p99_axis(&arms));
-    let height = (p99.to.1 + 76.0).max(top + 20.0 + legend_height(results));
+    let height = (p99.to.1 + 92.0).max(top + 20.0 + legend_height(results));
     page(
         results,
         "timeline",
@@ -62,10 +62,15 @@ pub fn file(results: &ScenarioResults) -> File {
                 }
             }
             legend(canvas, results, &looks, success.from.1);
-            note(canvas, ALL_REQUESTS, p99.to.1 + 60.0);
+            note(canvas, BY_ARRIVAL, p99.to.1 + 60.0);
+            note(canvas, ALL_REQUESTS, p99.to.1 + 76.0);
         },
     )
 }
+
+/// Why a dip can begin before its fault.
+const BY_ARRIVAL: &str = "Requests stand at the time of their arrival: those in flight when a fault \
+                          begins show its effect before it.";
 
 fn title(results: &ScenarioResults, group: usize) -> String {
     let what = "Success rate and P99 latency over time";
