@@ -1,0 +1,146 @@
+//! Rate limits: everything cooling at once, and 429s that name no time.
+
+use super::{arm, failed_attempts, results, success_rate};
+use crate::stage::{Stage, accounts, at, features, once, retrying, secs};
+use routelab::record::{Outcome, Rejection, Strategy};
+use routelab::request::FailureKind;
+
+/// 13: everything cools down at once, and that is an outage although Retry-After is known.
+///
+/// Three accounts name 2, 5 and 9 s. The refusal says when to come back (2 s), and whoever does is
+/// served at that very instant, by that account; the others return at their own times. A fixed
+/// cool-down of, say, 60 s would refuse for a minute.
+#[test]
+fn p13_all_cooling_ends_when_the_first_comes_back() {
+    let mut stage = Stage::new(&once(Strategy::RoundRobin), &accounts(3));
+    for wait in [5, 2, 9] {
+        let sent = stage.send(at(0), &features());
+        stage.limit(at(0), sent, Some(secs(wait)));
+    }
+    let refused = stage.request(at(1_000), &features()).ended().unwrap();
+    assert_eq!(refused.outcome, Outcome::Rejected(Rejection::NoneAvailable));
+    let balancer = stage.gateway.balancer();
+    assert_eq!(
+        balancer.earliest_retry(at(1_000), &features()),
+        Some(at(2_000))
+    );
+    for (back, account) in [(2_000, 1), (5_000, 0), (9_000, 2)] {
+        let served: Vec<_> = (0..3)
+            .map(|_| stage.send(at(back), &features()).account)
+            .collect();
+        assert!(served.contains(&account), "{back}");
+    }
+}
+
+/// 13, as a scenario: twice the traffic that three small quotas allow.
+///
+/// The quotas refill continuously, so in the long run 3 requests a second can be answered, after a
+/// minute's worth at the start: 3 (60 + 600) = 1,980. Believing Retry-After gets nearly all of
+/// that. With 429s that name no time and a fixed guess of five minutes, most of it is lost.
+#[test]
+fn p13_known_waits_are_used() {
+    let text = |named: bool| {
+        format!(
+            r#"
+            duration = "10min"
+            strategies = ["round_robin"]
+            workload = {{ arrivals = "poisson", rate = "6rps", classes = [
+                {{ name = "all", model = "m", input_tokens = 100, output_tokens = 10 }},
+            ] }}
+            [routing.cool_down]
+            base = "5min"
+            cap = "5min"
+            [templates.t]
+            provider = "anthropic"
+            models = ["m"]
+            service = {{ total = "200ms" }}
+            quota = {{ requests_per_minute = 60, retry_after = {named} }}
+            [[accounts]]
+            template = "t"
+            id = "a{{n}}"
+            count = 3
+            "#
+        )
+    };
+    let answered = |named| {
+        let results = results(&text(named));
+        arm(&results, "round_robin").replications[0]
+            .counts
+            .successes
+    };
+    let (named, guessed) = (answered(true), answered(false));
+    assert!(named <= 1_980 && named * 100 > 1_980 * 95, "{named}");
+    assert!(guessed < 1_980 / 2, "the guess shows the loss: {guessed}");
+}
+
+/// 21: a 429 without Retry-After gets no failover, or a fixed guess.
+///
+/// The request goes to the next account at once, and the limited one is left alone for 5 s,
+/// doubling on repetition to 60 s; a success makes it 5 s again.
+#[test]
+fn p21_an_unnamed_rate_limit_fails_over_and_backs_off() {
+    let mut stage = Stage::new(&retrying(Strategy::RoundRobin), &accounts(2));
+    let mut now = 0;
+    let limited_at = |stage: &mut Stage, now: u64| {
+        loop {
+            let sent = stage.send(at(now), &features());
+            if sent.account == 1 {
+                stage.succeed(at(now), sent);
+                continue;
+            }
+            let second = stage.limit(at(now), sent, None).sent().unwrap();
+            assert_eq!(second.account, 1, "at once, elsewhere");
+            stage.succeed(at(now), second);
+            return;
+        }
+    };
+    let out_for = |stage: &Stage, now: u64| {
+        let mut later = stage.clone();
+        let mut gone = 0;
+        while (0..2).all(|_| later.serve(at(now + gone), secs(0)) == 1) {
+            gone += 500;
+        }
+        gone
+    };
+    for expected in [5_000, 10_000, 20_000, 40_000, 60_000, 60_000] {
+        limited_at(&mut stage, now);
+        assert_eq!(out_for(&stage, now), expected);
+        now += expected;
+    }
+    while stage.serve(at(now), secs(0)) != 0 {}
+    limited_at(&mut stage, now);
+    assert_eq!(out_for(&stage, now), 5_000, "a success forgives");
+}
+
+/// 21, as a scenario: one of two accounts answers nothing but unnamed 429s for ten minutes. Nobody
+/// notices, and it is asked as often as its doubling cool-down says: 4 times in the first 75 s,
+/// then once a minute.
+#[test]
+fn p21_nobody_notices_a_limited_account() {
+    let results = results(
+        r#"
+        duration = "10min"
+        strategies = ["round_robin", "least_connections", "random", "smart"]
+        workload = { arrivals = "poisson", rate = "10rps", classes = [
+            { name = "all", model = "m", input_tokens = 100, output_tokens = 10 },
+        ] }
+        [templates.t]
+        provider = "google"
+        models = ["m"]
+        service = { total = "200ms" }
+        [[accounts]]
+        template = "t"
+        id = "good"
+        [[accounts]]
+        template = "t"
+        id = "limited"
+        failures = [{ kind = "rate_limited", rate = 1, time_to_fail = "1ms" }]
+        "#,
+    );
+    for arm in &results.strategies {
+        assert_eq!(success_rate(arm), 1.0, "{}", arm.name);
+        let asked = failed_attempts(arm, 1, FailureKind::RateLimited);
+        assert!((8..=15).contains(&asked), "{}: {asked}", arm.name);
+        assert_eq!(arm.accounts[1].breaker_openings, 0, "a 429 is no failure");
+    }
+}

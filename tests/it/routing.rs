@@ -1,0 +1,10 @@
+//! The routing code against oracles: definitions worked out from scratch, and models so plain that
+//! they can be checked by eye.
+
+mod confidence;
+mod failures;
+mod geographic;
+mod request_life;
+mod router;
+mod strategies;
+mod weighted;

@@ -1,0 +1,362 @@
+//! A book of everything that happened, and every figure worked out from it from scratch.
+//!
+//! The pool keeps its figures up to date event by event; here each one is its definition, read off
+//! the whole list of attempts every time. It is as slow as it is plain: an oracle.
+
+use super::table::row_of;
+use routelab::request::{Failure, FailureKind, Provider, RequestFeatures};
+use routelab::routing::account::{Account, Availability};
+use routelab::routing::breaker::BreakerState;
+use routelab::routing::config::RoutingConfig;
+use routelab::routing::failure::AccountEffect;
+use routelab::time::{Duration, Timestamp};
+use std::collections::BTreeSet;
+
+/// One attempt.
+#[derive(Clone, Debug)]
+pub struct Attempt {
+    pub account: usize,
+    pub sent: Timestamp,
+    pub streaming: bool,
+    /// Whether its request had been sent somewhere before.
+    pub is_retry: bool,
+    pub first_token: Option<Timestamp>,
+    pub end: Option<(Timestamp, Option<Failure>)>,
+    /// Whether the end says something about the account.
+    pub judged: bool,
+}
+
+/// What happened, in order.
+#[derive(Clone, Copy, Debug)]
+enum Event {
+    Sent(usize),
+    FirstToken(usize),
+    Ended(usize),
+}
+
+/// Everything that happened.
+#[derive(Clone)]
+pub struct Book {
+    pub config: RoutingConfig,
+    pub accounts: Vec<Account>,
+    pub attempts: Vec<Attempt>,
+    events: Vec<Event>,
+}
+
+impl Book {
+    pub fn new(config: &RoutingConfig, accounts: &[Account]) -> Self {
+        Self {
+            config: config.clone(),
+            accounts: accounts.to_vec(),
+            attempts: vec![],
+            events: vec![],
+        }
+    }
+
+    /// Notes a dispatch; returns the attempt's number.
+    pub fn sent(
+        &mut self,
+        now: Timestamp,
+        account: usize,
+        streaming: bool,
+        is_retry: bool,
+    ) -> usize {
+        let number = self.attempts.len();
+        self.attempts.push(Attempt {
+            account,
+            sent: now,
+            streaming,
+            is_retry,
+            first_token: None,
+            end: None,
+            judged: false,
+        });
+        self.events.push(Event::Sent(number));
+        number
+    }
+
+    pub fn first_token(&mut self, now: Timestamp, attempt: usize) {
+        self.attempts[attempt].first_token = Some(now);
+        self.events.push(Event::FirstToken(attempt));
+    }
+
+    pub fn ended(&mut self, now: Timestamp, attempt: usize, failure: Option<Failure>) {
+        let judged = self.judges(now, &self.attempts[attempt], failure);
+        let ended = &mut self.attempts[attempt];
+        ended.judged = judged;
+        ended.end = Some((now, failure));
+        self.events.push(Event::Ended(attempt));
+    }
+
+    /// Whether an end at `now` says something about the account, by what is known until then. The
+    /// deadline of a retry does not if the account had less time than it usually takes.
+    fn judges(&self, now: Timestamp, attempt: &Attempt, failure: Option<Failure>) -> bool {
+        let Some(Failure { kind, .. }) = failure else {
+            return true;
+        };
+        let waited = now.since(attempt.sent).as_secs_f64();
+        let enough = |usual: f64| waited >= usual;
+        let cut_short = kind == FailureKind::DeadlineExceeded
+            && attempt.is_retry
+            && !self.response(attempt.account, now).is_some_and(enough);
+        row_of(kind).counts && !cut_short
+    }
+
+    /// Ends at an account in order: attempt, when, how.
+    fn ends(&self, of: usize) -> impl Iterator<Item = (&Attempt, Timestamp, Option<Failure>)> {
+        self.events.iter().filter_map(move |event| {
+            let Event::Ended(number) = event else {
+                return None;
+            };
+            let attempt = &self.attempts[*number];
+            let (at, failure) = attempt.end?;
+            (attempt.account == of).then_some((attempt, at, failure))
+        })
+    }
+
+    /// Ends that say something about the account: when, whether it succeeded.
+    fn judged(&self, of: usize) -> impl DoubleEndedIterator<Item = (Timestamp, bool)> {
+        let judged: Vec<_> = self
+            .ends(of)
+            .filter(|(attempt, ..)| attempt.judged)
+            .map(|(_, at, failure)| (at, failure.is_none()))
+            .collect();
+        judged.into_iter()
+    }
+
+    pub fn in_flight(&self, of: usize) -> u32 {
+        let live = |attempt: &&Attempt| attempt.account == of && attempt.end.is_none();
+        self.attempts.iter().filter(live).count() as u32
+    }
+
+    /// Success rate of the last ten ticks, one prior success.
+    pub fn success(&self, of: usize, now: Timestamp) -> f64 {
+        let tick = self.config.metrics.success_window.as_nanos() / 10;
+        let tick = |at: Timestamp| at.as_nanos() / tick;
+        let recent = self.judged(of).filter(|(at, _)| tick(*at) + 10 > tick(now));
+        let (mut good, mut all) = (1.0, 1.0);
+        for (_, success) in recent {
+            good += f64::from(u8::from(success));
+            all += 1.0;
+        }
+        good / all
+    }
+
+    pub fn streak(&self, of: usize) -> usize {
+        let judged = self.judged(of).rev();
+        judged.take_while(|(_, success)| !success).count()
+    }
+
+    /// Decaying mean of (when, sample, at least so long), forgotten after a silence.
+    fn estimate(
+        &self,
+        now: Timestamp,
+        samples: impl Iterator<Item = (Timestamp, Duration, bool)>,
+    ) -> Option<f64> {
+        let metrics = &self.config.metrics;
+        let tau = metrics.latency_tau.as_secs_f64();
+        let mut known: Option<(Timestamp, f64)> = None;
+        for (at, sample, at_least) in samples {
+            let x = sample.as_secs_f64();
+            known = known.filter(|(last, _)| at.since(*last) < metrics.forget_after);
+            known = Some(known.map_or((at, x), |(last, mean)| {
+                let x = if at_least { x.max(mean) } else { x };
+                let dt = at.since(last).as_secs_f64().max(tau / 100.0);
+                (at, mean + (1.0 - (-dt / tau).exp()) * (x - mean))
+            }));
+        }
+        let fresh = known.filter(|(last, _)| now.since(*last) < metrics.forget_after);
+        fresh.map(|(_, mean)| mean)
+    }
+
+    /// Response time in seconds.
+    pub fn response(&self, of: usize, now: Timestamp) -> Option<f64> {
+        let samples = self.ends(of).filter_map(|(attempt, at, failure)| {
+            let sample = failure.is_none_or(|f| row_of(f.kind).sample);
+            sample.then(|| (at, at.since(attempt.sent), failure.is_some()))
+        });
+        self.estimate(now, samples)
+    }
+
+    /// Time to first token in seconds.
+    pub fn time_to_first_token(&self, of: usize, now: Timestamp) -> Option<f64> {
+        let samples = self.events.iter().filter_map(|event| match *event {
+            Event::FirstToken(number) => {
+                let attempt = &self.attempts[number];
+                let at = attempt.first_token?;
+                (attempt.account == of).then_some((at, at.since(attempt.sent), false))
+            }
+            Event::Ended(number) => {
+                let attempt = &self.attempts[number];
+                let (at, failure) = attempt.end?;
+                let kind = failure?.kind;
+                // A pause is one after the first token.
+                let timed_out = row_of(kind).sample
+                    && kind != FailureKind::IdleTimeout
+                    && attempt.streaming
+                    && attempt.first_token.is_none();
+                let here = timed_out && attempt.account == of;
+                here.then_some((at, at.since(attempt.sent), true))
+            }
+            Event::Sent(_) => None,
+        });
+        self.estimate(now, samples)
+    }
+
+    /// The breaker's state, since when, and attempts in flight that this state admitted.
+    pub fn breaker(&self, of: usize, now: Timestamp) -> (BreakerState, Timestamp, usize) {
+        use BreakerState::{Closed, HalfOpen, Open};
+        let Some(config) = self.config.breaker else {
+            return (Closed, Timestamp::ZERO, 0);
+        };
+        let (mut state, mut since, mut run) = (Closed, Timestamp::ZERO, 0);
+        let mut admitted: BTreeSet<usize> = BTreeSet::new();
+        let turn_due =
+            |state, since: Timestamp, at| state == Open && since + config.open_time <= at;
+        for event in &self.events {
+            let (number, at) = match *event {
+                Event::Sent(number) => (number, self.attempts[number].sent),
+                Event::Ended(number) => (number, self.attempts[number].end.unwrap().0),
+                Event::FirstToken(_) => continue,
+            };
+            if turn_due(state, since, at) {
+                (state, since, run) = (HalfOpen, since + config.open_time, 0);
+                admitted.clear();
+            }
+            if self.attempts[number].account != of {
+                continue;
+            }
+            if matches!(event, Event::Sent(_)) {
+                admitted.insert(number);
+                continue;
+            }
+            let failure = self.attempts[number].end.unwrap().1;
+            if !admitted.remove(&number) || !self.attempts[number].judged {
+                continue;
+            }
+            let next = match (state, failure) {
+                (Closed, Some(_)) if run + 1 >= config.failures_to_open => Open,
+                (HalfOpen, Some(_)) => Open,
+                (HalfOpen, None) if run + 1 >= config.successes_to_close => Closed,
+                (Closed, None) => {
+                    run = 0;
+                    continue;
+                }
+                _ => {
+                    run += 1;
+                    continue;
+                }
+            };
+            (state, since, run) = (next, at, 0);
+            admitted.clear();
+        }
+        if turn_due(state, since, now) {
+            return (HalfOpen, since + config.open_time, 0);
+        }
+        (state, since, admitted.len())
+    }
+
+    /// Until when rate limits keep the account out, and until when account faults do.
+    pub fn out_until(&self, of: usize) -> (Timestamp, Timestamp) {
+        let config = &self.config.cool_down;
+        let (mut cooling, mut disabled) = (Timestamp::ZERO, Timestamp::ZERO);
+        let (mut next, mut limited) = (config.base, Timestamp::ZERO);
+        for (attempt, at, failure) in self.ends(of) {
+            let Some(failure) = failure else {
+                if attempt.sent >= limited {
+                    next = config.base;
+                }
+                continue;
+            };
+            if row_of(failure.kind).effect == AccountEffect::CoolDown {
+                limited = at;
+            }
+            match (row_of(failure.kind).effect, failure.retry_after) {
+                (AccountEffect::CoolDown, Some(named)) => cooling = cooling.max(at + named),
+                (AccountEffect::CoolDown, None) if at >= cooling => {
+                    cooling = at + next.min(config.cap);
+                    next = next + next;
+                }
+                (AccountEffect::Disable, _) => disabled = at + config.account_fault,
+                _ => {}
+            }
+        }
+        (cooling, disabled)
+    }
+
+    /// Whether the account takes a request now.
+    pub fn eligible(&self, of: usize, now: Timestamp, features: &RequestFeatures) -> bool {
+        let account = &self.accounts[of];
+        let serves = account.models.iter().any(|m| m.model == features.model);
+        let (cooling, disabled) = self.out_until(of);
+        let probes = self.config.breaker.map_or(0, |b| b.half_open_max_in_flight);
+        serves
+            && account.availability == Availability::Enabled
+            && self.in_flight(of) < account.max_in_flight
+            && cooling <= now
+            && disabled <= now
+            && match self.breaker(of, now) {
+                (BreakerState::Closed, ..) => true,
+                (BreakerState::Open, ..) => false,
+                (BreakerState::HalfOpen, _, in_flight) => in_flight < probes as usize,
+            }
+    }
+
+    /// Whether an idle account should be measured: not soon after a failure.
+    fn wants_probe(&self, of: usize, now: Timestamp) -> bool {
+        let last = self.judged(of).next_back();
+        last.is_none_or(|(at, success)| success || at + self.config.metrics.forget_after <= now)
+    }
+
+    /// Idle and unmeasured: what strategies that look at latency probe first.
+    pub fn cold(&self, of: usize, now: Timestamp, first_token: bool) -> bool {
+        let estimate = if first_token {
+            self.time_to_first_token(of, now)
+        } else {
+            self.response(of, now)
+        };
+        estimate.is_none() && self.in_flight(of) == 0 && self.wants_probe(of, now)
+    }
+
+    pub fn connections(&self, of: usize) -> f64 {
+        1.0 - f64::from(self.in_flight(of)) / f64::from(self.accounts[of].max_in_flight)
+    }
+
+    fn response_score(&self, of: usize, now: Timestamp) -> f64 {
+        let reference = self.config.metrics.response_reference.as_secs_f64();
+        let seconds = self.response(of, now);
+        seconds.map_or(0.5, |seconds| reference / (reference + seconds))
+    }
+
+    /// 40 / 30 / 20 / 10.
+    pub fn health(&self, of: usize, now: Timestamp) -> f64 {
+        let stability = 1.0 - self.streak(of).min(5) as f64 / 5.0;
+        0.40 * self.success(of, now)
+            + 0.30 * self.response_score(of, now)
+            + 0.20 * self.connections(of)
+            + 0.10 * stability
+    }
+
+    /// A provider's share of the dispatches so far, each decayed to now.
+    pub fn share(&self, provider: Provider, now: Timestamp) -> f64 {
+        let tau = self.config.metrics.diversity_tau.as_secs_f64();
+        let (mut mine, mut all) = (0.0, 0.0);
+        for attempt in &self.attempts {
+            let weight = (-now.since(attempt.sent).as_secs_f64() / tau).exp();
+            all += weight;
+            if self.accounts[attempt.account].provider == provider {
+                mine += weight;
+            }
+        }
+        if all == 0.0 { 0.0 } else { mine / all }
+    }
+
+    /// 25 / 25 / 20 / 15 / 15.
+    pub fn adaptive(&self, of: usize, now: Timestamp) -> f64 {
+        0.25 * self.health(of, now)
+            + 0.25 * self.success(of, now)
+            + 0.20 * self.response_score(of, now)
+            + 0.15 * self.connections(of)
+            + 0.15 * (1.0 - self.share(self.accounts[of].provider, now))
+    }
+}
