@@ -141,22 +141,27 @@ pub enum Event {
 
 /// Notes what the gateway tells.
 #[derive(Clone, Default)]
-pub struct Notes(Vec<Event>);
+pub struct Notes {
+    events: Vec<Event>,
+    /// What the last request to end counts with.
+    pub latency: Option<Duration>,
+}
 
 impl Observer for Notes {
     fn attempt_ended(&mut self, record: &AttemptRecord) {
-        self.0.push(Event::AttemptEnded(*record));
+        self.events.push(Event::AttemptEnded(*record));
     }
 
-    fn request_ended(&mut self, request: RequestHandle, record: &RequestRecord, _: Duration) {
-        self.0.push(Event::RequestEnded(request, *record));
+    fn request_ended(&mut self, request: RequestHandle, record: &RequestRecord, latency: Duration) {
+        self.events.push(Event::RequestEnded(request, *record));
+        self.latency = Some(latency);
     }
 }
 
 impl Notes {
     /// What was told since the last time, then what is asked for: each in order.
     pub fn drain(&mut self, gateway: &mut Gateway) -> Vec<Event> {
-        let mut all = std::mem::take(&mut self.0);
+        let mut all = std::mem::take(&mut self.events);
         all.extend(std::iter::from_fn(|| gateway.poll_action()).map(Event::Asked));
         all
     }
@@ -238,7 +243,7 @@ impl Stage {
         let statistics = StatisticsConfig {
             since: Timestamp::ZERO,
             deadline: config.deadline,
-            failure_latency: None,
+            failure_latency: config.deadline,
             latency_objective: secs(10),
         };
         let statistics = Statistics::new(statistics, geography.regions(), 4);

@@ -19,11 +19,7 @@ fn p13_all_cooling_ends_when_the_first_comes_back() {
     }
     let refused = stage.request(at(1_000), &features()).ended().unwrap();
     assert_eq!(refused.outcome, Outcome::Rejected(Rejection::NoneAvailable));
-    let balancer = stage.gateway.balancer();
-    assert_eq!(
-        balancer.earliest_retry(at(1_000), &features()),
-        Some(at(2_000))
-    );
+    assert_eq!(refused.retry_at, Some(at(2_000)));
     for (back, account) in [(2_000, 1), (5_000, 0), (9_000, 2)] {
         let served: Vec<_> = (0..3)
             .map(|_| stage.send(at(back), &features()).account)

@@ -1,5 +1,7 @@
 //! The table of failure kinds, row by row: as the code states it, and as it shows at the gateway.
 
+mod short_retries;
+
 use crate::stage::table::{Row, row_of};
 use crate::stage::{Sent, Stage, USAGE, accounts, at, features, ms, once, retrying, secs, served};
 use routelab::record::{Outcome, Strategy};
@@ -245,4 +247,62 @@ fn the_account_is_left_alone() {
             );
         }
     });
+}
+
+/// Only a success of an attempt sent since the last 429 makes the next cool-down short again: one
+/// sent before says nothing about the time since.
+#[test]
+fn an_older_success_does_not_forgive() {
+    let mut stage = Stage::new(&once(Strategy::RoundRobin), &accounts(1));
+    let back = |stage: &Stage, now| stage.gateway.balancer().earliest_retry(now, &features());
+    let sent = stage.burst(2, at(0), &features());
+    stage.limit(at(1_000), sent[0], None);
+    assert_eq!(back(&stage, at(1_000)), Some(at(6_000)));
+    stage.succeed(at(2_000), sent[1]);
+    let next = stage.send(at(6_000), &features());
+    stage.limit(at(6_000), next, None);
+    assert_eq!(
+        back(&stage, at(6_000)),
+        Some(at(16_000)),
+        "10 s: it was too old"
+    );
+    stage.serve(at(16_000), secs(1));
+    let sent = stage.burst(2, at(17_000), &features());
+    stage.limit(at(17_000), sent[0], None);
+    assert_eq!(
+        back(&stage, at(17_000)),
+        Some(at(22_000)),
+        "5 s: this one was not"
+    );
+    stage.succeed(at(18_000), sent[1]);
+    let next = stage.send(at(22_000), &features());
+    stage.limit(at(22_000), next, None);
+    assert_eq!(
+        back(&stage, at(22_000)),
+        Some(at(27_000)),
+        "nor one of the same instant"
+    );
+}
+
+/// A failure counts with at least the configured latency, so that failing fast does not look fast.
+#[test]
+fn a_failure_counts_at_least_the_stated_latency() {
+    let latency = |deadline, kind: Option<FailureKind>, took| {
+        let mut config = once(Strategy::RoundRobin);
+        config.deadline = deadline;
+        let mut stage = Stage::new(&config, &accounts(1));
+        let sent = stage.send(at(0), &features());
+        let record = stage
+            .end(at(0) + took, sent, kind.map(Into::into))
+            .ended()
+            .unwrap();
+        let counted = stage.gateway.statistics().latency_of(&record);
+        assert_eq!(stage.notes.latency, Some(counted));
+        counted
+    };
+    let (limit, failed) = (Some(secs(30)), Some(FailureKind::Connection));
+    assert_eq!(latency(limit, failed, ms(1)), secs(30));
+    assert_eq!(latency(limit, failed, secs(31)), secs(31));
+    assert_eq!(latency(limit, None, ms(1)), ms(1));
+    assert_eq!(latency(None, failed, ms(1)), ms(1));
 }

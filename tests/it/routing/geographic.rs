@@ -59,6 +59,27 @@ fn a_region_spills_over_above_nine_tenths() {
     assert_eq!(stage.request(at(0), &from(0)).sent(), None);
 }
 
+/// What a full account carries is load of its region, although it can take nothing: 20 of 23 is
+/// room for one more, 21 of 23 is not. By its candidates alone region 0 would look idle.
+#[test]
+fn full_accounts_are_load_of_their_region() {
+    let mut pool = pool();
+    pool[1].max_in_flight = 3;
+    let mut alone = pool.clone();
+    for account in &mut alone[1..] {
+        account.availability = Availability::Disabled;
+    }
+    let mut stage = stage(&alone);
+    stage.burst(20, at(0), &from(0));
+    for account in pool {
+        stage.gateway.upsert(at(0), account);
+    }
+    stage.burst(1, at(0), &from(0));
+    assert_eq!(loads(&stage), [20, 1, 0, 0]);
+    stage.burst(19, at(0), &from(0));
+    assert_eq!(loads(&stage), [20, 1, 19, 0]);
+}
+
 #[test]
 fn a_region_without_candidates_is_passed_over() {
     let mut pool = pool();

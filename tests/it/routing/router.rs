@@ -2,17 +2,20 @@
 
 mod explanation;
 mod preferences;
+mod quotas;
 
-use crate::stage::{Stage, accounts, at, features, retrying, secs, served};
+use crate::stage::{PLAIN, Stage, accounts, at, features, retrying, secs, served};
 use routelab::record::{Outcome, Rejection, Strategy};
 use routelab::request::{
-    AccountIndex, ModelIndex, Provider, RequestFeatures, RequestPriority, UserPreferences,
+    AccountIndex, FailureKind, ModelIndex, Provider, RequestFeatures, RequestPriority,
+    UserPreferences,
 };
 use routelab::routing::account::{Account, Availability, RateLimits};
 use routelab::routing::config::RoutingConfig;
 use routelab::routing::router::{RoutingDecision, SmartRouter};
 use routelab::routing::target::TargetIndex;
 use routelab::time::{Duration, Timestamp};
+use routelab::units::NanoUsd;
 
 fn smart() -> RoutingConfig {
     retrying(Strategy::Smart)
@@ -195,5 +198,57 @@ fn what_nobody_serves_is_said_to_be_so() {
     }
     for strategy in Strategy::ALL {
         assert_eq!(outcome(&retrying(*strategy), &no_model), not_served);
+    }
+}
+
+/// Who is refused because nobody is available is told when that ends; others are told nothing.
+#[test]
+fn a_refusal_says_when_to_come_back() {
+    let mut stage = Stage::new(&retrying(Strategy::RoundRobin), &accounts(1));
+    let sent = stage.send(at(0), &features());
+    let failed = stage.fail(at(0), sent, FailureKind::BadRequest).ended();
+    assert_eq!(failed.unwrap().retry_at, None);
+    let other = RequestFeatures {
+        model: ModelIndex(7),
+        ..features()
+    };
+    let sent = stage.send(at(0), &features());
+    stage.limit(at(0), sent, Some(secs(8)));
+    let retry_at = |stage: &mut Stage, features: &RequestFeatures| {
+        let refused = stage.request(at(1), features).ended().unwrap();
+        assert_eq!(refused.attempts, 0);
+        refused.retry_at
+    };
+    assert_eq!(retry_at(&mut stage, &features()), Some(at(8_000)));
+    assert_eq!(retry_at(&mut stage, &other), None, "nobody will ever");
+    let mut full = accounts(1);
+    full[0].max_in_flight = 1;
+    let mut stage = Stage::new(&retrying(Strategy::RoundRobin), &full);
+    stage.send(at(0), &features());
+    assert_eq!(retry_at(&mut stage, &features()), None, "nobody knows");
+}
+
+/// The smart router says what it expects: the time by the account's estimate, the cost by the
+/// model's mean output (256 tokens before the first answer) at $1 and $2 per million.
+#[test]
+fn a_decision_states_latency_and_cost() {
+    let estimates = |config: &RoutingConfig, stage: &Stage, features: &RequestFeatures| {
+        let decision = decide(config, stage, at(5_000), features).unwrap();
+        (decision.estimated_latency, decision.estimated_cost)
+    };
+    let mut stage = Stage::new(&smart(), &accounts(1));
+    let cost = |tokens: u64| Some(NanoUsd(1_000 * (1_000 + 2 * tokens)));
+    assert_eq!(estimates(&smart(), &stage, &features()), (None, cost(256)));
+    stage.serve(at(0), secs(4));
+    let expected = (Some(secs(4)), cost(100));
+    assert_eq!(estimates(&smart(), &stage, &features()), expected);
+    let short = RequestFeatures {
+        max_output_tokens: Some(50),
+        ..features()
+    };
+    assert_eq!(estimates(&smart(), &stage, &short).1, cost(50));
+    for strategy in PLAIN {
+        let stated = estimates(&retrying(strategy), &stage, &features());
+        assert_eq!(stated, (None, None), "{strategy}");
     }
 }

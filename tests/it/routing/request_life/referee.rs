@@ -10,7 +10,7 @@ use routelab::record::{Outcome, Rejection, RequestRecord};
 use routelab::request::{
     AccountIndex, AttemptId, Failure, FailureKind, RequestFeatures, RequestId, Usage,
 };
-use routelab::routing::account::Account;
+use routelab::routing::account::{Account, Availability, ServedModel};
 use routelab::routing::breaker::BreakerState;
 use routelab::routing::config::RoutingConfig;
 use routelab::routing::failure::AccountEffect;
@@ -338,6 +338,9 @@ impl Referee {
         outcome: Outcome,
     ) {
         let request = self.requests.remove(&handle.0).unwrap();
+        let refused = outcome == Outcome::Rejected(Rejection::NoneAvailable);
+        let earliest = self.earliest_retry(now, &request.features);
+        assert_eq!(record.retry_at, earliest.filter(|_| refused));
         assert_eq!(record.request, RequestId(request.id));
         assert_eq!(record.outcome, outcome);
         assert_eq!(usize::from(record.attempts), request.tried.len());
@@ -347,6 +350,25 @@ impl Referee {
             self.ended.insert(request.id, *record).is_none(),
             "ended twice"
         );
+    }
+
+    /// The first end of an open time or cool-down among those that could take it.
+    fn earliest_retry(&self, now: Timestamp, features: &RequestFeatures) -> Option<Timestamp> {
+        let could = |account: &usize| {
+            let account = &self.book.accounts[*account];
+            let serves = |served: &ServedModel| served.model == features.model;
+            account.availability == Availability::Enabled && account.models.iter().any(serves)
+        };
+        let back = |account: usize| {
+            let (cooling, disabled) = self.book.out_until(account);
+            let open = match (self.book.breaker(account, now), self.config.breaker) {
+                ((BreakerState::Open, since, _), Some(config)) => since + config.open_time,
+                _ => Timestamp::ZERO,
+            };
+            cooling.max(disabled).max(open)
+        };
+        let held = (0..self.book.accounts.len()).filter(could).map(back);
+        held.filter(|back| *back > now).min()
     }
 
     /// The client has left: what is in flight is cancelled, else the request ends here.
