@@ -69,8 +69,8 @@ pub fn file(results: &ScenarioResults) -> File {
 }
 
 /// Why a dip can begin before its fault.
-const BY_ARRIVAL: &str = "Requests stand at the time of their arrival: those in flight when a fault \
-                          begins show its effect before it.";
+const BY_ARRIVAL: &str = "Requests stand at the time of their arrival: those in flight when a \
+                          fault begins show its effect before it.";
 
 fn title(results: &ScenarioResults, group: usize) -> String {
     let what = "Success rate and P99 latency over time";

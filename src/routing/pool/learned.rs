@@ -148,7 +148,7 @@ impl Target {
             }
             AccountEffect::Disable => account.cool_down.account_fault(now, &config.cool_down),
         }
-        let short = self.was_cut_short(now, &end, failure.kind);
+        let short = self.was_cut_short(now, &end, failure.kind, config);
         if latency_sample && !short {
             self.waited(now, &end, failure.kind, config);
         }
@@ -163,15 +163,20 @@ impl Target {
 
     /// Whether the request's deadline ended a retry before its target could be expected to answer:
     /// that says nothing about the target, the time had been spent elsewhere. Nor is the time
-    /// waited a sample: to an unmeasured target it would be its whole response time.
-    fn was_cut_short(&self, now: Timestamp, end: &AttemptEnd, kind: FailureKind) -> bool {
+    /// waited a sample: to an unmeasured target it would be its whole response time. Of an
+    /// unmeasured target an answer can be expected within the reference of the response score.
+    fn was_cut_short(
+        &self,
+        now: Timestamp,
+        end: &AttemptEnd,
+        kind: FailureKind,
+        config: &RoutingConfig,
+    ) -> bool {
+        let reference = config.metrics.response_reference.as_secs_f64();
         let waited = now.since(end.dispatched).as_secs_f64();
         kind == FailureKind::DeadlineExceeded
             && end.is_retry
-            && self
-                .response
-                .seconds()
-                .is_none_or(|expected| waited < expected)
+            && waited < self.response.seconds().unwrap_or(reference)
     }
 
     /// A timeout says that the answer takes at least this long.

@@ -89,16 +89,17 @@ impl Book {
     }
 
     /// Whether an end at `now` says something about the account, by what is known until then. The
-    /// deadline of a retry does not if the account had less time than it usually takes.
+    /// deadline of a retry does not if the account had less time than it usually takes (unmeasured:
+    /// than the reference).
     fn judges(&self, now: Timestamp, attempt: &Attempt, failure: Option<Failure>) -> bool {
         let Some(Failure { kind, .. }) = failure else {
             return true;
         };
         let waited = now.since(attempt.sent).as_secs_f64();
-        let enough = |usual: f64| waited >= usual;
+        let reference = self.config.metrics.response_reference.as_secs_f64();
         let cut_short = kind == FailureKind::DeadlineExceeded
             && attempt.is_retry
-            && !self.response(attempt.account, now).is_some_and(enough);
+            && waited < self.response(attempt.account, now).unwrap_or(reference);
         row_of(kind).counts && !cut_short
     }
 
@@ -172,7 +173,7 @@ impl Book {
     /// Response time in seconds.
     pub fn response(&self, of: usize, now: Timestamp) -> Option<f64> {
         let samples = self.ends(of).filter_map(|(attempt, at, failure)| {
-            let sample = failure.is_none_or(|f| row_of(f.kind).sample);
+            let sample = failure.is_none_or(|f| row_of(f.kind).sample && attempt.judged);
             sample.then(|| (at, at.since(attempt.sent), failure.is_some()))
         });
         self.estimate(now, samples)
@@ -192,6 +193,7 @@ impl Book {
                 let kind = failure?.kind;
                 // A pause is one after the first token.
                 let timed_out = row_of(kind).sample
+                    && attempt.judged
                     && kind != FailureKind::IdleTimeout
                     && attempt.streaming
                     && attempt.first_token.is_none();
