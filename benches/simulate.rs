@@ -11,7 +11,8 @@ use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_m
 use routelab::record::Strategy;
 use std::hint::black_box;
 
-const REQUESTS: u64 = 100_000;
+/// Enough that setting a world up and warming it is a small part of it.
+const REQUESTS: u64 = 1_000_000;
 
 fn simulate(c: &mut Criterion) {
     let mut group = c.benchmark_group("simulate");

@@ -22,14 +22,16 @@ pub struct Sets {
     cold_response: TargetSet,
     /// The same for the time to first token.
     cold_first_token: TargetSet,
+    /// At their in-flight limit.
+    full: TargetSet,
     by_model: Vec<TargetSet>,
     by_provider: [TargetSet; Provider::ALL.len()],
     by_region: Vec<TargetSet>,
     nowhere: TargetSet,
-    /// By target: which of the first five sets it is in, so that they are touched only on a change.
+    /// By target: which of the first six sets it is in, so that they are touched only on a change.
     flags: Vec<u8>,
-    /// Members of the first five sets, in the order of their flags.
-    members: [u32; 5],
+    /// Members of the first six sets, in the order of their flags.
+    members: [u32; 6],
 }
 
 const ADMITTING: usize = 0;
@@ -37,6 +39,7 @@ const MEASURED: usize = 1;
 const HALF_OPEN: usize = 2;
 const COLD_RESPONSE: usize = 3;
 const COLD_FIRST_TOKEN: usize = 4;
+const FULL: usize = 5;
 
 impl Sets {
     /// Targets that serve a model; `None` if nobody does.
@@ -95,6 +98,7 @@ impl Sets {
             &mut self.half_open,
             &mut self.cold_response,
             &mut self.cold_first_token,
+            &mut self.full,
             &mut self.measured,
             &mut self.nowhere,
         ]
@@ -124,6 +128,13 @@ impl Sets {
         (self.members[flag] > 0).then_some(set)
     }
 
+    /// Targets at their in-flight limit; `None` if there is none.
+    #[must_use]
+    #[inline]
+    pub fn full(&self) -> Option<&TargetSet> {
+        (self.members[FULL] > 0).then_some(&self.full)
+    }
+
     /// Takes over which sets the target belongs to now.
     #[inline]
     pub(super) fn set(
@@ -141,7 +152,8 @@ impl Sets {
             | u8::from(measured) << MEASURED
             | u8::from(admits && state.breaker.state() == BreakerState::HalfOpen) << HALF_OPEN
             | u8::from(cold && !measured) << COLD_RESPONSE
-            | u8::from(cold && !state.first_token.is_measured()) << COLD_FIRST_TOKEN;
+            | u8::from(cold && !state.first_token.is_measured()) << COLD_FIRST_TOKEN
+            | u8::from(account.is_full()) << FULL;
         if self.flags[target.at()] != flags {
             self.change(target, flags);
         }
@@ -159,6 +171,7 @@ impl Sets {
                 MEASURED => &mut self.measured,
                 HALF_OPEN => &mut self.half_open,
                 COLD_RESPONSE => &mut self.cold_response,
+                FULL => &mut self.full,
                 _ => &mut self.cold_first_token,
             };
             set.set(target, is_member);

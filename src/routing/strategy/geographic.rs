@@ -43,7 +43,7 @@ impl Geographic {
                 self.near.assign(view.candidates);
                 keep_near(view, group, &mut self.near);
                 if !self.near.is_empty()
-                    && region_load(view, group, &mut self.loaded) <= self.spill_above
+                    && region_load(view, group, &self.near, &mut self.loaded) <= self.spill_above
                 {
                     return scan.highest(&self.near, admitting, connections, rng);
                 }
@@ -53,15 +53,21 @@ impl Geographic {
     }
 }
 
-/// Load of the candidates of a region together with its full accounts: these are no candidates, but
-/// their load is the region's. `loaded` is working memory.
-fn region_load(view: &View, group: &[RegionIndex], loaded: &mut TargetSet) -> f64 {
-    loaded.assign(view.candidates);
-    if let Some(serving) = view.pool.sets().serving(view.features.model) {
-        let full = serving.iter().filter(|target| view.pool.is_full(*target));
-        full.for_each(|target| loaded.set(target, true));
-    }
+/// Load of the candidates `near` in a region together with its full accounts: these are no
+/// candidates, but their load is the region's. `loaded` is working memory.
+fn region_load(
+    view: &View,
+    group: &[RegionIndex],
+    near: &TargetSet,
+    loaded: &mut TargetSet,
+) -> f64 {
+    let sets = view.pool.sets();
+    let (Some(full), Some(serving)) = (sets.full(), sets.serving(view.features.model)) else {
+        return load(view, near);
+    };
+    loaded.assign_and(full, serving);
     keep_near(view, group, loaded);
+    loaded.extend_with(near);
     load(view, loaded)
 }
 
