@@ -2,6 +2,7 @@
 
 mod azure;
 mod cli;
+mod columns;
 mod conservation;
 mod determinism;
 mod failing_fast;
