@@ -75,7 +75,7 @@ pub(super) fn each(
 
 /// Reads one scenario; `None` if it cannot be run, after saying why.
 fn one(path: &Path, overrides: &Overrides) -> Option<Scenario> {
-    if !path.is_file() {
+    if path.is_dir() || !path.exists() {
         say(&missing(path));
         return None;
     }
@@ -97,7 +97,7 @@ fn show(findings: &Diagnostics) {
     }
 }
 
-/// What to say of a path that is no file.
+/// What to say of a path that is a folder, or nothing. A pipe is as good as a file.
 fn missing(path: &Path) -> String {
     let shown = path.display();
     if path.is_dir() {

@@ -158,6 +158,25 @@ fn three_typos_give_three_messages_and_nothing_is_written() {
     assert_eq!(files(folder.path()).len(), 1);
 }
 
+/// A pipe serves as a scenario, and an endless device is given up at the limit, not at the end of
+/// memory.
+#[test]
+#[cfg(unix)]
+fn what_is_no_plain_file_is_read_up_to_the_limit() {
+    let folder = empty_folder();
+    let text = fs::File::open(shipped("steady")).expect("a shipped scenario");
+    let mut piped = routelab(folder.path(), ["check", "/dev/stdin"]);
+    let output = piped.stdin(text).output().expect("the program runs");
+    let checked = Run::from(output).expect(0);
+    assert!(checked.stdout.contains("10 accounts"), "{}", checked.stdout);
+    let endless = run(folder.path(), ["check", "/dev/zero"]).expect(104);
+    assert!(
+        endless.stderr.contains("larger than 16 MiB"),
+        "{}",
+        endless.stderr
+    );
+}
+
 #[test]
 fn list_shows_scenarios_with_their_question() {
     let folder = empty_folder();

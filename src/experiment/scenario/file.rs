@@ -3,6 +3,7 @@
 use super::diagnostics::{Diagnostics, Finding};
 use super::overrides::Overrides;
 use super::{Loaded, decode, parse, trace_file};
+use std::io::Read;
 use std::path::Path;
 
 /// Longest file that is read: longer ones are no scenario.
@@ -31,11 +32,15 @@ fn text_of(path: &Path) -> Result<String, Finding> {
     if facts.is_dir() {
         return Err(refuse("this is a directory").help("name the files: `routelab DIR/*.toml`"));
     }
-    if facts.len() > LARGEST_FILE {
+    // The length that a pipe or a device states means nothing: what is read is bounded.
+    let mut bytes = vec![];
+    std::fs::File::open(path)
+        .and_then(|file| file.take(LARGEST_FILE + 1).read_to_end(&mut bytes))
+        .map_err(|e| refuse(&trace_file::reason(&e)))?;
+    if bytes.len() as u64 > LARGEST_FILE {
         let help = "a scenario is a few kilobytes of TOML; a trace goes into `workload.path`";
         return Err(refuse("it is larger than 16 MiB").help(help));
     }
-    let bytes = std::fs::read(path).map_err(|e| refuse(&trace_file::reason(&e)))?;
     String::from_utf8(bytes).map_err(|error| {
         let good = &error.as_bytes()[..error.utf8_error().valid_up_to()];
         let line = good.iter().filter(|byte| **byte == b'\n').count() + 1;
