@@ -113,12 +113,6 @@ impl Histogram {
         self.max = self.max.max(other.max);
     }
 
-    /// Forgets all counts, keeps the memory.
-    pub fn clear(&mut self) {
-        self.counts.fill(0);
-        (self.count, self.max) = (0, Duration::ZERO);
-    }
-
     /// How many were counted.
     #[must_use]
     pub const fn count(&self) -> u64 {
@@ -210,8 +204,6 @@ mod tests {
         histogram.record(Duration::MAX);
         assert_eq!((histogram.count(), histogram.max()), (2, Duration::MAX));
         assert_eq!(histogram.quantile(1.0), Some(Duration::MAX));
-        histogram.clear();
-        assert_eq!((histogram.count(), histogram.quantile(1.0)), (0, None));
     }
 
     #[test]

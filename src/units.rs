@@ -208,12 +208,6 @@ impl Price {
             other => Err(UnitError(format!("unknown unit \"{other}\"; {example}"))),
         }
     }
-
-    /// Nano-USD per million tokens.
-    #[must_use]
-    pub const fn as_nano_usd_per_mtok(self) -> u64 {
-        self.0
-    }
 }
 
 impl fmt::Display for Price {

@@ -27,7 +27,6 @@ pub struct Sets {
     by_model: Vec<TargetSet>,
     by_provider: [TargetSet; Provider::ALL.len()],
     by_region: Vec<TargetSet>,
-    nowhere: TargetSet,
     /// By target: which of the first six sets it is in, so that they are touched only on a change.
     flags: Vec<u8>,
     /// Members of the first six sets, in the order of their flags.
@@ -89,7 +88,6 @@ impl Sets {
         for (region, set) in self.by_region.iter_mut().enumerate() {
             set.set(target, account.region.is_some_and(|r| r.at() == region));
         }
-        self.nowhere.set(target, account.region.is_none());
     }
 
     fn all_mut(&mut self) -> impl Iterator<Item = &mut TargetSet> {
@@ -100,7 +98,6 @@ impl Sets {
             &mut self.cold_first_token,
             &mut self.full,
             &mut self.measured,
-            &mut self.nowhere,
         ]
         .into_iter()
         .chain(&mut self.by_model)
