@@ -149,8 +149,22 @@ pub struct UserPreferences {
     pub minimum_quality: Option<u8>,
 }
 
+impl Default for RequestPriority {
+    /// `normal`.
+    fn default() -> Self {
+        Self::Normal
+    }
+}
+
+impl Default for RequestType {
+    /// `chat`.
+    fn default() -> Self {
+        Self::Chat
+    }
+}
+
 /// What the gateway can see of a request before it is answered.
-#[derive(Clone, Copy, PartialEq, Debug)]
+#[derive(Clone, Copy, PartialEq, Debug, Default)]
 pub struct RequestFeatures {
     /// Model asked for.
     pub model: ModelIndex,

@@ -34,7 +34,7 @@ pub struct Transition {
 }
 
 /// Proof of admission: which state admitted the attempt.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Ticket {
     generation: u32,
     probe: bool,

@@ -15,7 +15,7 @@
 mod slots;
 mod timers;
 
-use crate::record::{AttemptRecord, Outcome, Rejection, RequestRecord};
+use crate::record::{AttemptRecord, Confidence, Outcome, Rejection, RequestRecord, Strategy};
 use crate::request::{
     AccountIndex, AttemptId, ClassIndex, Failure, FailureKind, RequestFeatures, RequestId, Usage,
 };
@@ -91,35 +91,57 @@ pub struct Gateway {
     router: SmartRouter,
     budget: RetryBudget,
     requests: Slots<RequestState>,
-    attempts: Slots<AttemptState>,
     timers: Timers,
     actions: VecDeque<Action>,
     statistics: Statistics,
 }
 
-/// A request, its record filled in as it goes along.
+/// A request and its attempt, in one place: what an event touches is in the cache together. (The
+/// records that describe them to others are made when they end: kept in here they would say most
+/// things twice.)
 #[derive(Clone, Debug)]
 struct RequestState {
-    record: RequestRecord,
+    id: RequestId,
+    class: ClassIndex,
     features: RequestFeatures,
-    deadline: Timestamp,
-    /// The attempt in flight.
-    live: Option<AttemptId>,
-    /// Where it was sent, in order.
-    tried: Vec<TargetIndex>,
-    /// Of them those that had an account fault, and must not see it again.
-    barred: Vec<TargetIndex>,
+    arrived: Timestamp,
+    /// The attempt in flight, or the last one; none while `attempts` is 0.
+    attempt: AttemptState,
+    /// Attempts made.
+    attempts: u8,
+    /// Whether the last of them is in flight.
+    live: bool,
+    budget_exhausted: bool,
     last_failure: Option<FailureKind>,
+    /// What its failed attempts were charged.
+    spent: Spent,
+    /// Where attempts have failed. Those that had an account fault, and must not see the request
+    /// again, come first.
+    tried: Vec<TargetIndex>,
+    /// How many of `tried` had an account fault.
+    barred: usize,
 }
 
-/// An attempt, its record filled in as it goes along.
-#[derive(Clone, Debug)]
+/// An attempt. Its number is that of its request: there is one at a time. (With hedging, a request
+/// will have two places for attempts.)
+#[derive(Clone, Copy, Debug)]
 struct AttemptState {
-    record: AttemptRecord,
-    request: u32,
+    dispatched: Timestamp,
+    first_token: Option<Timestamp>,
     target: TargetIndex,
+    account: AccountIndex,
+    strategy: Strategy,
+    confidence: Option<Confidence>,
     ticket: Ticket,
     expected: Need,
+}
+
+/// Tokens and money.
+#[derive(Clone, Copy, Debug, Default)]
+struct Spent {
+    input_tokens: u64,
+    output_tokens: u64,
+    cost: NanoUsd,
 }
 
 impl Gateway {
@@ -136,7 +158,6 @@ impl Gateway {
             router: SmartRouter::new(config),
             budget: RetryBudget::new(&config.retry),
             requests: Slots::default(),
-            attempts: Slots::default(),
             timers: Timers::new(config),
             actions: VecDeque::new(),
             statistics,
@@ -162,29 +183,21 @@ impl Gateway {
         observer: &mut impl Observer,
     ) -> RequestHandle {
         self.budget.deposit(now);
-        let deadline = self
-            .config
-            .deadline
-            .map_or(Timestamp::NEVER, |limit| now + limit);
-        let record = record_of(now, id, class, features);
-        let (slot, request) = self.requests.take(|| RequestState {
-            record,
-            features: *features,
-            deadline,
-            live: None,
-            tried: vec![],
-            barred: vec![],
-            last_failure: None,
-        });
-        request.record = record;
+        let slot = self.requests.take();
+        let request = self.requests.get_mut(slot);
+        request.id = id;
+        request.class = class;
         request.features = *features;
-        request.deadline = deadline;
-        request.live = None;
-        request.tried.clear();
-        request.barred.clear();
+        request.arrived = now;
+        request.attempts = 0;
+        request.live = false;
+        request.budget_exhausted = false;
         request.last_failure = None;
-        if self.config.deadline.is_some() {
-            self.timers.deadline.arm(slot, deadline);
+        request.spent = Spent::default();
+        request.tried.clear();
+        request.barred = 0;
+        if let Some(limit) = self.config.deadline {
+            self.timers.deadline.arm(slot, now + limit);
         }
         match self
             .router
@@ -211,40 +224,25 @@ impl Gateway {
         let pool = self.balancer.pool();
         let before = request.tried.iter();
         let nth = before.filter(|t| pool.account_of(**t) == account).count() as u32;
-        request.tried.push(target);
-        let number = u8::try_from(request.tried.len()).unwrap_or(u8::MAX);
-        let state = AttemptState {
-            record: AttemptRecord {
-                request: request.record.request,
-                number,
-                account,
-                strategy,
-                dispatched: now,
-                first_token: None,
-                ended: now,
-                failure: None,
-                usage: Usage::default(),
-                cost: NanoUsd(0),
-                confidence,
-                probe: ticket.is_probe(),
-            },
-            request: slot,
+        request.attempt = AttemptState {
+            dispatched: now,
+            first_token: None,
             target,
+            account,
+            strategy,
+            confidence,
             ticket,
             expected,
         };
-        let (attempt, place) = self.attempts.take(|| state.clone());
-        *place = state;
-        request.live = Some(AttemptId(attempt));
-        request.record.attempts = number;
-        request.record.account = Some(account);
-        request.record.strategy = Some(strategy);
+        request.live = true;
+        request.attempts = request.attempts.saturating_add(1);
         if self.timers.by_attempt {
-            let (streaming, deadline) = (request.features.streaming, request.deadline);
-            self.arm(now, attempt, streaming, deadline);
+            let streaming = request.features.streaming;
+            let deadline = deadline_of(&self.config, request.arrived);
+            self.arm(now, slot, streaming, deadline);
         }
         self.actions.push_back(Action::Dispatch {
-            attempt: AttemptId(attempt),
+            attempt: AttemptId(slot),
             request: RequestHandle(slot),
             account,
             nth,
@@ -259,45 +257,41 @@ impl Gateway {
 
     /// Sets an attempt's timers, those that expire before the deadline.
     #[inline]
-    fn arm(&mut self, now: Timestamp, attempt: u32, streaming: bool, deadline: Timestamp) {
+    fn arm(&mut self, now: Timestamp, slot: u32, streaming: bool, deadline: Timestamp) {
         if let Some(limit) = self.config.attempt_timeout
             && now + limit < deadline
         {
-            self.timers.attempt.arm(attempt, now + limit);
+            self.timers.attempt.arm(slot, now + limit);
         }
         if let Some(limit) = self.config.first_token_timeout
             && streaming
             && now + limit < deadline
         {
-            self.timers.first_token.arm(attempt, now + limit);
+            self.timers.first_token.arm(slot, now + limit);
         }
     }
 
     /// The first token of a streaming attempt has come.
     #[inline]
     pub fn on_first_token(&mut self, now: Timestamp, attempt: AttemptId) {
-        self.timers.first_token.disarm(attempt.0);
-        if let Some(limit) = self.config.idle_timeout {
-            self.timers.idle.arm(attempt.0, now + limit);
+        if self.timers.by_attempt {
+            self.timers.first_token.disarm(attempt.0);
+            if let Some(limit) = self.config.idle_timeout {
+                self.timers.idle.arm(attempt.0, now + limit);
+            }
         }
-        let state = self.attempts.get_mut(attempt.0);
-        state.record.first_token = Some(now);
-        self.requests.get_mut(state.request).record.first_token = Some(now);
+        let attempt = &mut self.requests.get_mut(attempt.0).attempt;
+        attempt.first_token = Some(now);
         self.balancer
-            .first_token(now, state.target, state.record.dispatched);
+            .first_token(now, attempt.target, attempt.dispatched);
     }
 
     /// Something more of a stream has come: restarts its idle timeout. Before the first token it
     /// does nothing, because frames that only keep a connection alive are no answer.
     pub fn on_progress(&mut self, now: Timestamp, attempt: AttemptId) {
-        let begun = self
-            .attempts
-            .get_mut(attempt.0)
-            .record
-            .first_token
-            .is_some();
+        let state = &self.requests.get_mut(attempt.0).attempt;
         if let Some(limit) = self.config.idle_timeout
-            && begun
+            && state.first_token.is_some()
         {
             self.timers.idle.disarm(attempt.0);
             self.timers.idle.arm(attempt.0, now + limit);
@@ -315,76 +309,98 @@ impl Gateway {
         usage: Usage,
         observer: &mut impl Observer,
     ) {
-        self.timers.disarm(attempt.0);
-        let (slot, delivered) = self.settle(now, attempt, failure, usage, observer);
-        self.attempts.release(attempt.0);
+        let slot = attempt.0;
+        self.timers.disarm(slot);
+        let charged = self.settle(now, slot, failure, usage, observer);
         match failure {
-            None => self.finish(now, slot, Outcome::Success, observer),
-            Some(failure) => self.retry(now, slot, failure.kind, delivered, observer),
+            None => self.finish(now, slot, Outcome::Success, None, charged, observer),
+            Some(failure) => self.failed(now, slot, failure.kind, charged, observer),
         }
     }
 
-    /// Learns from an attempt and draws up its bill. Returns its request, and whether the client
-    /// has already had a part of the answer.
+    /// Learns from an attempt and draws up its bill, which it returns.
     #[inline(always)]
     fn settle(
         &mut self,
         now: Timestamp,
-        attempt: AttemptId,
+        slot: u32,
         failure: Option<Failure>,
         usage: Usage,
         observer: &mut impl Observer,
-    ) -> (u32, bool) {
-        let attempt = self.attempts.get_mut(attempt.0);
-        let request = self.requests.get_mut(attempt.request);
-        // The request's record says all that is needed of its features: fewer cache lines.
-        let (
-            RequestRecord {
-                model, streaming, ..
-            },
-            record,
-        ) = (request.record, &mut attempt.record);
-        let delivered = record.first_token.is_some();
+    ) -> Spent {
+        let request = self.requests.get_mut(slot);
+        request.live = false;
+        let (attempt, features) = (&request.attempt, &request.features);
         self.balancer.ended(
             now,
             &AttemptEnd {
                 target: attempt.target,
                 ticket: attempt.ticket,
-                model,
-                streaming,
-                dispatched: record.dispatched,
-                is_retry: record.number > 1,
-                had_first_token: delivered,
+                model: features.model,
+                streaming: features.streaming,
+                dispatched: attempt.dispatched,
+                is_retry: request.attempts > 1,
+                had_first_token: attempt.first_token.is_some(),
                 failure,
                 usage,
                 expected: attempt.expected,
             },
         );
-        let kind = failure.map(|failure| failure.kind);
-        record.ended = now;
-        record.failure = kind;
-        if kind.is_none_or(|kind| consequence(kind).charged) {
-            let served = self.balancer.pool().served(attempt.target, model);
-            record.usage = usage;
-            record.cost = served.map_or(NanoUsd(0), |served| served.prices.bill(usage));
+        let failure = failure.map(|failure| failure.kind);
+        let (mut charged, mut cost) = (Usage::default(), NanoUsd(0));
+        if failure.is_none_or(|kind| consequence(kind).charged) {
+            let served = self.balancer.pool().served(attempt.target, features.model);
+            charged = usage;
+            cost = served.map_or(NanoUsd(0), |served| served.prices.bill(usage));
         }
-        let promised = record.confidence.is_some();
-        let tolerance = promised.then_some(request.features.preferences.latency_tolerance);
+        let record = AttemptRecord {
+            request: request.id,
+            number: request.attempts,
+            account: attempt.account,
+            strategy: attempt.strategy,
+            dispatched: attempt.dispatched,
+            first_token: attempt.first_token,
+            ended: now,
+            failure,
+            usage: charged,
+            cost,
+            confidence: attempt.confidence,
+            probe: attempt.ticket.is_probe(),
+        };
+        let promised = attempt.confidence.is_some();
+        let tolerance = promised.then_some(features.preferences.latency_tolerance);
         self.statistics
-            .attempt(record, request.record.arrived, tolerance.flatten());
-        observer.attempt_ended(record);
-        request.live = None;
-        request.record.cost += record.cost;
-        request.record.input_tokens += u64::from(record.usage.input);
-        request.record.output_tokens += u64::from(record.usage.output);
-        if kind.is_some() {
-            request.record.wasted += record.cost;
-            request.last_failure = kind;
-            if kind.is_some_and(|kind| consequence(kind).account == AccountEffect::Disable) {
-                request.barred.push(attempt.target);
-            }
+            .attempt(&record, request.arrived, tolerance.flatten());
+        observer.attempt_ended(&record);
+        Spent {
+            input_tokens: u64::from(charged.input),
+            output_tokens: u64::from(charged.output),
+            cost,
         }
-        (attempt.request, delivered)
+    }
+
+    /// An attempt has failed, and was charged that much: sends the request somewhere else, at once
+    /// or after a back-off, or gives it up.
+    #[inline(never)]
+    fn failed(
+        &mut self,
+        now: Timestamp,
+        slot: u32,
+        kind: FailureKind,
+        charged: Spent,
+        observer: &mut impl Observer,
+    ) {
+        let request = self.requests.get_mut(slot);
+        request.spent.add(charged);
+        request.last_failure = Some(kind);
+        request.tried.push(request.attempt.target);
+        if consequence(kind).account == AccountEffect::Disable {
+            let last = request.tried.len() - 1;
+            request.tried.swap(request.barred, last);
+            request.barred += 1;
+        }
+        let delivered = request.attempt.first_token.is_some();
+        self.retry(now, slot, kind, delivered, observer);
     }
 
     /// Sends the request somewhere else, at once or after a back-off, or gives it up.
@@ -398,16 +414,17 @@ impl Gateway {
         observer: &mut impl Observer,
     ) {
         let request = self.requests.get_mut(slot);
-        let attempts = request.tried.len();
+        let attempts = request.attempts;
+        let deadline = deadline_of(&self.config, request.arrived);
         let allowed = consequence(kind).retry
             && !delivered
-            && attempts < usize::from(self.config.retry.max_attempts)
-            && now < request.deadline;
+            && attempts < self.config.retry.max_attempts
+            && now < deadline;
         if !allowed {
             return self.give_answer(now, slot, Outcome::Failed(kind), observer);
         }
         if !self.budget.withdraw(now) {
-            request.record.budget_exhausted = true;
+            request.budget_exhausted = true;
             return self.give_answer(now, slot, Outcome::Failed(kind), observer);
         }
         let (features, tried) = (&request.features, &request.tried);
@@ -417,8 +434,8 @@ impl Gateway {
         {
             return self.dispatch_again(now, slot, &decision);
         }
-        let delay = backoff(&self.config.retry, attempts as u32, self.balancer.rng());
-        let (at, deadline, id) = (now + delay, request.deadline, request.record.request);
+        let delay = backoff(&self.config.retry, u32::from(attempts), self.balancer.rng());
+        let (at, id) = (now + delay, request.id);
         if at >= deadline {
             self.budget.give_back(now);
             return self.give_answer(now, slot, Outcome::Failed(kind), observer);
@@ -437,7 +454,7 @@ impl Gateway {
             .router
             .route(balancer, now, features, &request.tried, true)
             .or_else(|_| {
-                let barred = &request.barred;
+                let barred = &request.tried[..request.barred];
                 self.router.route(balancer, now, features, barred, true)
             });
         match (decision, request.last_failure) {
@@ -465,37 +482,63 @@ impl Gateway {
         failure: FailureKind,
         observer: &mut impl Observer,
     ) {
-        match self.requests.get_mut(slot).live {
-            Some(attempt) => self.cancel(attempt, failure),
-            None => self.give_answer(now, slot, Outcome::Failed(failure), observer),
+        if self.requests.get_mut(slot).live {
+            self.cancel(slot, failure);
+        } else {
+            self.give_answer(now, slot, Outcome::Failed(failure), observer);
         }
     }
 
-    fn cancel(&mut self, attempt: AttemptId, failure: FailureKind) {
-        self.timers.disarm(attempt.0);
+    fn cancel(&mut self, slot: u32, failure: FailureKind) {
+        self.timers.disarm(slot);
+        let attempt = AttemptId(slot);
         self.actions.push_back(Action::Cancel { attempt, failure });
     }
 
+    /// `last` is what its last attempt was charged, if that succeeded.
     #[inline(always)]
     fn finish(
         &mut self,
         now: Timestamp,
         slot: u32,
         outcome: Outcome,
+        retry_at: Option<Timestamp>,
+        last: Spent,
         observer: &mut impl Observer,
     ) {
         self.timers.deadline.disarm(slot);
-        let record = &mut self.requests.get_mut(slot).record;
-        record.ended = now;
-        record.outcome = outcome;
+        let request = self.requests.get_mut(slot);
+        let (features, spent) = (&request.features, &request.spent);
+        let attempt = (request.attempts > 0).then_some(&request.attempt);
+        let record = RequestRecord {
+            request: request.id,
+            class: request.class,
+            model: features.model,
+            priority: features.priority,
+            region: features.user_region,
+            streaming: features.streaming,
+            arrived: request.arrived,
+            first_token: attempt.and_then(|attempt| attempt.first_token),
+            ended: now,
+            outcome,
+            retry_at,
+            attempts: request.attempts,
+            account: attempt.map(|attempt| attempt.account),
+            strategy: attempt.map(|attempt| attempt.strategy),
+            budget_exhausted: request.budget_exhausted,
+            input_tokens: spent.input_tokens + last.input_tokens,
+            output_tokens: spent.output_tokens + last.output_tokens,
+            cost: spent.cost + last.cost,
+            wasted: spent.cost,
+        };
         let pool = self.balancer.pool();
         let provider = record.account.map(|account| pool.provider_of(account));
-        let latency = self.statistics.request(record, provider);
-        observer.request_ended(RequestHandle(slot), record, latency);
+        let latency = self.statistics.request(&record, provider);
+        observer.request_ended(RequestHandle(slot), &record, latency);
         self.requests.release(slot);
     }
 
-    /// The same where it is rare.
+    /// The same where it is rare: with no answer, or an error.
     #[inline(never)]
     fn give_answer(
         &mut self,
@@ -504,11 +547,17 @@ impl Gateway {
         outcome: Outcome,
         observer: &mut impl Observer,
     ) {
-        if outcome == Outcome::Rejected(Rejection::NoneAvailable) {
-            let request = self.requests.get_mut(slot);
-            request.record.retry_at = self.balancer.earliest_retry(now, &request.features);
-        }
-        self.finish(now, slot, outcome, observer);
+        let unavailable = outcome == Outcome::Rejected(Rejection::NoneAvailable);
+        let features = &self.requests.get_mut(slot).features;
+        let retry_at = unavailable.then(|| self.balancer.earliest_retry(now, features));
+        self.finish(
+            now,
+            slot,
+            outcome,
+            retry_at.flatten(),
+            Spent::default(),
+            observer,
+        );
     }
 
     /// When [`Self::on_timer`] wants to be called next; [`Timestamp::NEVER`] if not at all.
@@ -528,14 +577,14 @@ impl Gateway {
             self.timers.deadline.disarm(slot);
             self.give_up(now, slot, FailureKind::DeadlineExceeded, observer);
         }
-        while let Some(attempt) = due(self.timers.attempt.next()) {
-            self.cancel(AttemptId(attempt), FailureKind::AttemptTimeout);
+        while let Some(slot) = due(self.timers.attempt.next()) {
+            self.cancel(slot, FailureKind::AttemptTimeout);
         }
-        while let Some(attempt) = due(self.timers.first_token.next()) {
-            self.cancel(AttemptId(attempt), FailureKind::FirstTokenTimeout);
+        while let Some(slot) = due(self.timers.first_token.next()) {
+            self.cancel(slot, FailureKind::FirstTokenTimeout);
         }
-        while let Some(attempt) = due(self.timers.idle.next()) {
-            self.cancel(AttemptId(attempt), FailureKind::IdleTimeout);
+        while let Some(slot) = due(self.timers.idle.next()) {
+            self.cancel(slot, FailureKind::IdleTimeout);
         }
         while let Some(&Reverse((at, _, slot, id))) = self.timers.retry.peek()
             && at <= now
@@ -544,7 +593,7 @@ impl Gateway {
             if self
                 .requests
                 .get(slot)
-                .is_some_and(|request| request.record.request == id)
+                .is_some_and(|request| request.id == id)
             {
                 self.retry_after_backoff(now, slot, observer);
             }
@@ -602,33 +651,46 @@ impl Gateway {
     }
 }
 
-/// The record of a request that has just arrived.
-#[inline]
-fn record_of(
-    now: Timestamp,
-    request: RequestId,
-    class: ClassIndex,
-    features: &RequestFeatures,
-) -> RequestRecord {
-    RequestRecord {
-        request,
-        class,
-        model: features.model,
-        priority: features.priority,
-        region: features.user_region,
-        streaming: features.streaming,
-        arrived: now,
-        first_token: None,
-        ended: now,
-        outcome: Outcome::Success,
-        retry_at: None,
-        attempts: 0,
-        account: None,
-        strategy: None,
-        budget_exhausted: false,
-        input_tokens: 0,
-        output_tokens: 0,
-        cost: NanoUsd(0),
-        wasted: NanoUsd(0),
+/// Until when a request that arrived at `arrived` must have ended.
+fn deadline_of(config: &RoutingConfig, arrived: Timestamp) -> Timestamp {
+    config
+        .deadline
+        .map_or(Timestamp::NEVER, |limit| arrived + limit)
+}
+
+impl Spent {
+    fn add(&mut self, other: Self) {
+        self.input_tokens += other.input_tokens;
+        self.output_tokens += other.output_tokens;
+        self.cost += other.cost;
+    }
+}
+
+impl Default for RequestState {
+    /// A place that no request has used.
+    fn default() -> Self {
+        Self {
+            id: RequestId(0),
+            class: ClassIndex(0),
+            features: RequestFeatures::default(),
+            arrived: Timestamp::ZERO,
+            attempt: AttemptState {
+                dispatched: Timestamp::ZERO,
+                first_token: None,
+                target: TargetIndex(0),
+                account: AccountIndex(0),
+                strategy: Strategy::RoundRobin,
+                confidence: None,
+                ticket: Ticket::default(),
+                expected: Need::default(),
+            },
+            attempts: 0,
+            live: false,
+            budget_exhausted: false,
+            last_failure: None,
+            spent: Spent::default(),
+            tried: vec![],
+            barred: 0,
+        }
     }
 }

@@ -22,21 +22,22 @@ impl<T> Default for Slots<T> {
     }
 }
 
-impl<T> Slots<T> {
-    /// Takes a slot. The value in it is that of its last use, to be overwritten in place; `new`
-    /// makes one for a slot that has not been used.
+impl<T: Default> Slots<T> {
+    /// Takes a slot. The value in it is that of its last use, to be overwritten in place.
     #[inline]
-    pub fn take(&mut self, new: impl FnOnce() -> T) -> (u32, &mut T) {
-        let number = self.free.pop().unwrap_or(self.slots.len() as u32);
-        if number as usize == self.slots.len() {
-            self.slots.push(Slot {
-                value: new(),
-                taken: false,
-            });
-        }
-        let slot = &mut self.slots[number as usize];
-        slot.taken = true;
-        (number, &mut slot.value)
+    pub fn take(&mut self) -> u32 {
+        let number = self.free.pop().unwrap_or_else(|| self.add());
+        self.slots[number as usize].taken = true;
+        number
+    }
+
+    #[cold]
+    fn add(&mut self) -> u32 {
+        self.slots.push(Slot {
+            value: T::default(),
+            taken: false,
+        });
+        self.slots.len() as u32 - 1
     }
 
     /// Gives a slot back.
