@@ -194,13 +194,14 @@ impl<'a> Engine<'a> {
         }
     }
 
-    /// Carries out everything that happens at the next point in time; false when all is over.
-    /// Faults that are still to come do not count once nobody is left to notice them.
+    /// Carries out the next event; false when all is over. Faults that are still to come do not
+    /// count once nobody is left to notice them.
     #[inline]
     fn step(&mut self) -> Result<bool, Broken> {
         let arrival = self.workload.next_arrival().unwrap_or(Timestamp::NEVER);
         let upstream = self.fleet.next_event().unwrap_or(Timestamp::NEVER);
-        let now = arrival.min(upstream).min(self.gateway.next_timer());
+        let timer = self.gateway.next_timer();
+        let now = arrival.min(upstream).min(timer);
         if arrival == Timestamp::NEVER && self.gateway.in_flight() == 0 {
             return Ok(false);
         }
@@ -209,17 +210,13 @@ impl<'a> Engine<'a> {
         }
         self.books.invariants.time(now)?;
         if upstream == now {
-            while let Some(event) = self.fleet.advance(now) {
+            if let Some(event) = self.fleet.advance(now) {
                 self.on_upstream(now, event)?;
             }
-        }
-        while self.gateway.next_timer() <= now {
+        } else if timer == now {
             self.gateway.on_timer(now, &mut self.books);
             self.act(now)?;
-        }
-        if arrival == now
-            && let Some((_, request)) = self.workload.take()
-        {
+        } else if let Some((_, request)) = self.workload.take() {
             self.on_arrival(now, &request)?;
         }
         Ok(true)
