@@ -1,11 +1,16 @@
 //! The declared quotas, as far as the gateway can keep count of them itself.
 //!
-//! Tokens are taken from the count when an attempt is dispatched, by estimate, and put right when
-//! it has ended. A gateway that counts only after the answer lets a burst overshoot the quota.
-//! Accounts of one organisation at one provider share a count, because that is how providers meter.
+//! Requests and input tokens are taken from the count when an attempt is dispatched, by estimate,
+//! and put right when it has ended. Output tokens are what the provider counts last, so here too
+//! they are taken when the attempt has ended; until then what it is expected to produce is
+//! *reserved*. A gateway that reserves nothing lets a burst overshoot the quota; one that takes the
+//! output early sees its full bucket refilled meanwhile, which the provider's is not, and believes
+//! from then on that it has more than it has. Accounts of one organisation at one provider share a
+//! count, because that is how providers meter.
 
-use crate::request::Usage;
+use crate::request::{FailureKind, Usage};
 use crate::routing::account::RateLimits;
+use crate::routing::failure::consequence;
 use crate::time::Timestamp;
 
 /// Requests, input tokens, output tokens.
@@ -23,8 +28,13 @@ pub struct DeclaredQuota {
     /// Per minute; infinite where nothing is declared.
     limits: Need,
     levels: Need,
+    /// Output tokens expected of the attempts in flight.
+    reserved: f64,
     at: Timestamp,
 }
+
+/// Position of the output tokens in a [`Need`].
+const OUTPUT: usize = 2;
 
 impl DeclaredQuota {
     /// Full buckets; `None` if nothing is declared.
@@ -40,6 +50,7 @@ impl DeclaredQuota {
         any.then_some(Self {
             limits,
             levels: limits,
+            reserved: 0.0,
             at: Timestamp::ZERO,
         })
     }
@@ -57,26 +68,43 @@ impl DeclaredQuota {
     /// Whether an attempt of this size fits now. One larger than a whole bucket fits a full one.
     #[must_use]
     pub fn has_room(&self, now: Timestamp, need: &Need) -> bool {
-        // Levels only rise between dispatches: what fits as of then fits now.
-        (0..3).all(|i| self.levels[i] >= need[i])
-            || (0..3).all(|i| self.level(i, now) >= need[i].min(self.limits[i]))
+        let reserved = [0.0, 0.0, self.reserved];
+        // Levels only rise between events: what fits as of then fits now.
+        (0..3).all(|i| self.levels[i] - reserved[i] >= need[i])
+            || (0..3).all(|i| self.level(i, now) - reserved[i] >= need[i].min(self.limits[i]))
     }
 
-    /// Takes what an attempt is expected to use.
+    /// Takes what an attempt is expected to use, and reserves what it is expected to produce.
     pub fn take(&mut self, now: Timestamp, need: &Need) {
-        for (i, need) in need.iter().enumerate() {
-            self.levels[i] = self.level(i, now) - need;
-        }
-        self.at = now;
+        self.refill(now);
+        self.levels[0] -= need[0];
+        self.levels[1] -= need[1];
+        self.reserved += need[OUTPUT];
     }
 
-    /// Puts an estimate right after the attempt: a failed one used no tokens, another more.
-    pub fn correct(&mut self, expected: &Need, used: Usage) {
-        let input = f64::from(used.input.saturating_sub(used.cached_input));
-        let actual = [1.0, input, f64::from(used.output)];
-        for i in 0..3 {
-            self.levels[i] = (self.levels[i] + expected[i] - actual[i]).min(self.limits[i]);
+    /// Puts the estimate right after the attempt. A refused one, as by a 429, used nothing. Of one
+    /// that failed within the provider the input was most likely counted, though it is not billed:
+    /// to give that back would let the count drift away from the provider's with every failure.
+    pub fn correct(
+        &mut self,
+        now: Timestamp,
+        expected: &Need,
+        used: Usage,
+        failure: Option<FailureKind>,
+    ) {
+        self.refill(now);
+        let mut input = f64::from(used.input.saturating_sub(used.cached_input));
+        if failure.is_some_and(|kind| consequence(kind).counts) {
+            input = input.max(expected[1]);
         }
+        self.levels[1] = (self.levels[1] + expected[1] - input).min(self.limits[1]);
+        self.levels[OUTPUT] -= f64::from(used.output);
+        self.reserved -= expected[OUTPUT];
+    }
+
+    fn refill(&mut self, now: Timestamp) {
+        self.levels = std::array::from_fn(|i| self.level(i, now));
+        self.at = now;
     }
 
     fn level(&self, i: usize, now: Timestamp) -> f64 {
@@ -112,8 +140,31 @@ mod tests {
         assert!(quota.has_room(now, &need));
         quota.take(now, &need);
         assert!(!quota.has_room(now, &need));
-        quota.correct(&need, Usage::default());
-        assert!(quota.has_room(now, &need), "a failed attempt used nothing");
+        quota.correct(now, &need, Usage::default(), Some(FailureKind::Overloaded));
+        assert!(!quota.has_room(now, &need), "it got in before it failed");
+        quota.correct(now, &need, Usage::default(), Some(FailureKind::RateLimited));
+        assert!(quota.has_room(now, &need), "a refused attempt used nothing");
+    }
+
+    /// As the provider's does not: it takes the output at the end.
+    #[test]
+    fn output_is_not_refilled_while_it_is_produced() {
+        let limits = RateLimits {
+            output_tokens_per_minute: Some(60_000),
+            ..RateLimits::default()
+        };
+        let mut quota = DeclaredQuota::new(&limits).unwrap();
+        let (start, end) = (Timestamp::ZERO, Timestamp::ZERO + Duration::from_secs(10));
+        quota.take(start, &need(1, 500));
+        assert!(!quota.has_room(start, &need(1, 59_501)), "500 are reserved");
+        let used = Usage {
+            input: 1,
+            cached_input: 0,
+            output: 600,
+        };
+        quota.correct(end, &need(1, 500), used, None);
+        assert!(quota.has_room(end, &need(1, 59_400)));
+        assert!(!quota.has_room(end, &need(1, 59_401)));
     }
 
     #[test]

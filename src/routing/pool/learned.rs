@@ -57,7 +57,8 @@ impl Pool {
         let ordinary = end.failure.is_none() && state.is_ordinary(account);
         account.in_flight -= 1;
         if let Some(quota) = account.quota {
-            self.quotas[quota as usize].correct(&end.expected, end.usage);
+            let failure = end.failure.map(|failure| failure.kind);
+            self.quotas[quota as usize].correct(now, &end.expected, end.usage, failure);
         }
         let judgement = match end.failure {
             None => {
