@@ -224,7 +224,7 @@ fn footer(results: &ScenarioResults) -> String {
 
 /// A name that leaves room for the numbers.
 fn fitted(name: &str) -> String {
-    const WIDTH: usize = 20;
+    const WIDTH: usize = 22;
     if name.chars().count() <= WIDTH {
         return name.to_owned();
     }
