@@ -136,7 +136,7 @@ impl Builder {
     /// A distribution of time around so many milliseconds.
     fn time(&mut self, ms: u32) -> String {
         let mean = format!("mean = \"{ms}ms\"");
-        match self.rng.below(7) {
+        match self.rng.below(12) {
             0 | 1 => format!("\"{ms}ms\""),
             2 => format!("{{ kind = \"exponential\", {mean} }}"),
             3 => format!("{{ kind = \"lognormal\", median = \"{ms}ms\", sigma = 0.5 }}"),
@@ -144,6 +144,18 @@ impl Builder {
             5 => format!(
                 "{{ kind = \"uniform\", low = \"0s\", high = \"{}ms\" }}",
                 2 * ms
+            ),
+            6 => format!("{{ kind = \"weibull\", {mean}, shape = 0.7 }}"),
+            7 => format!(
+                "{{ kind = \"pareto\", low = \"{ms}ms\", high = \"{}ms\", shape = 1.5 }}",
+                30 * ms
+            ),
+            8 => format!("{{ kind = \"erlang\", {mean}, stages = 3 }}"),
+            9 => format!("{{ kind = \"hyperexponential\", {mean}, cv = 2 }}"),
+            10 => format!(
+                "{{ kind = \"empirical\", interpolation = \"log\", quantiles = [[0, \"1ms\"], \
+                 [0.5, \"{ms}ms\"], [1, \"{}ms\"]] }}",
+                20 * ms
             ),
             _ => format!(
                 "{{ kind = \"mixture\", parts = [{{ weight = 9, kind = \"exponential\", {mean} }}, \

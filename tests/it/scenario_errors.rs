@@ -158,6 +158,25 @@ broken! {
         .replace("kind = \"lognormal\"", "kind = \"log-normal\"")
         .replace("output_tokens = 200", "output_tokens = { kind = \"gamma\", mean = 200 }")
         .replace("\"400ms\"", "{ kind = \"uniform\", low = \"2s\", high = \"1s\" }");
+    distribution_parameters: with("\"400ms\"", "{ kind = \"weibull\", mean = \"1s\", \
+        scale = \"1s\", shape = 0 }")
+        .replace("\"20ms\"", "{ kind = \"pareto\", low = \"2s\", high = \"1s\", shape = 1 }")
+        .replace("{ kind = \"lognormal\", median = 1000, sigma = 0.8 }",
+            "{ kind = \"erlang\", mean = 1000, stages = 2.5 }")
+        .replace("output_tokens = 200",
+            "output_tokens = { kind = \"hyperexponential\", mean = 200, cv = 0.5 }");
+    quantiles: with("\"400ms\"", "{ kind = \"empirical\" }")
+        .replace("\"20ms\"", "{ kind = \"empirical\", quantiles = [[0, \"1ms\"], [0.5, 3], \
+            [1.5, \"9ms\"], [1, \"9ms\", 2]] }")
+        .replace("{ kind = \"lognormal\", median = 1000, sigma = 0.8 }",
+            "{ kind = \"empirical\", quantiles = [[0, 0], [0.9, 5], [0.5, 9], [1, 10]] }")
+        .replace("output_tokens = 200", "output_tokens = { kind = \"empirical\", \
+            interpolation = \"logarithmic\", quantiles = [[0, 0], [0.5, 9]] }");
+    quantiles_without_ends: GOOD
+        .replace("{ kind = \"lognormal\", median = 1000, sigma = 0.8 }",
+            "{ kind = \"empirical\", quantiles = [[0.01, 1], [0.9, 5], [1, 10]] }")
+        .replace("output_tokens = 200", "output_tokens = { kind = \"empirical\", \
+            interpolation = \"log\", quantiles = [[0, 0], [1, 9]] }");
     distribution_in_the_wrong_unit: with("median = 1000", "median = \"1000ms\"");
     mixture_without_weight: with(
         "output_tokens = 200",

@@ -210,8 +210,12 @@ fn ten_servers_with_a_line_each() {
 #[test]
 fn one_server_with_variable_service() {
     let mut checked = Checked::default();
-    for (scv, cv) in [(2, "1.4142135623731"), (4, "2")] {
-        let service = format!(r#"{{ kind = "gamma", mean = "1s", cv = {cv} }}"#);
+    for (kind, scv, cv) in [
+        ("gamma", 2, "1.4142135623731"),
+        ("gamma", 4, "2"),
+        ("hyperexponential", 4, "2"),
+    ] {
+        let service = format!(r#"{{ kind = "{kind}", mean = "1s", cv = {cv} }}"#);
         let system = System {
             service: &service,
             load: 0.5,

@@ -1,6 +1,8 @@
 //! Distributions: `"250ms"` for a constant, `{ kind = "lognormal", median = "400ms", sigma = 0.2 }`
 //! for the others.
 
+mod quantiles;
+
 use super::decode::{self, Decoded};
 use super::diagnostics::{Finding, Findings, Span};
 use super::document::{Node, Value};
@@ -16,18 +18,35 @@ pub(super) enum Measure {
     Tokens,
 }
 
-const KINDS: [&str; 6] = [
+const KINDS: [&str; 11] = [
     "constant",
     "exponential",
     "lognormal",
     "gamma",
     "uniform",
     "mixture",
+    "weibull",
+    "pareto",
+    "erlang",
+    "hyperexponential",
+    "empirical",
 ];
 
 /// Keys of all kinds.
-const PARAMETERS: [&str; 8] = [
-    "value", "mean", "median", "sigma", "cv", "low", "high", "parts",
+const PARAMETERS: [&str; 13] = [
+    "value",
+    "mean",
+    "median",
+    "sigma",
+    "cv",
+    "low",
+    "high",
+    "parts",
+    "scale",
+    "shape",
+    "stages",
+    "quantiles",
+    "interpolation",
 ];
 
 impl Measure {
@@ -81,17 +100,25 @@ fn read_kind(mut section: Section, measure: Measure, findings: &Findings) -> Opt
         "constant" => need(&mut section, "value", measure).map(Distribution::constant),
         "exponential" => need(&mut section, "mean", measure).map(Distribution::exponential),
         "lognormal" => lognormal(&mut section, measure),
-        "gamma" => {
-            let mean = need(&mut section, "mean", measure);
-            let cv = section.required("cv", "1.5", decode::number(0.001..=1000.0));
-            mean.zip(cv).map(|(mean, cv)| Distribution::gamma(mean, cv))
-        }
+        "gamma" => mean_and_cv(&mut section, measure, 0.001, Distribution::gamma),
         "uniform" => {
             let low = need(&mut section, "low", measure);
             let high = need(&mut section, "high", measure);
             low.zip(high)
                 .map(|(low, high)| Distribution::uniform(low, high))
         }
+        "weibull" => weibull(&mut section, measure),
+        "pareto" => pareto(&mut section, measure),
+        "erlang" => {
+            let mean = need(&mut section, "mean", measure);
+            let stages = section.required("stages", "3", decode::count(1..=1_000));
+            mean.zip(stages)
+                .map(|(mean, stages)| Distribution::erlang(mean, stages as u32))
+        }
+        "hyperexponential" => {
+            mean_and_cv(&mut section, measure, 1.0, Distribution::hyperexponential)
+        }
+        "empirical" => quantiles::read(&mut section, measure, findings),
         _ => mixture(&mut section, measure, findings),
     };
     section.finish();
@@ -102,11 +129,45 @@ fn need(section: &mut Section, key: &'static str, measure: Measure) -> Option<f6
     section.required(key, measure.example(), |node| measure.quantity(node))
 }
 
-/// By median and sigma, or by mean and coefficient of variation.
-fn lognormal(
+type Made = Option<Result<Distribution, InvalidDistribution>>;
+
+/// By mean and coefficient of variation, which is at least `least`.
+fn mean_and_cv(
     section: &mut Section,
     measure: Measure,
-) -> Option<Result<Distribution, InvalidDistribution>> {
+    least: f64,
+    make: fn(f64, f64) -> Result<Distribution, InvalidDistribution>,
+) -> Made {
+    let mean = need(section, "mean", measure);
+    let cv = section.required("cv", "1.5", decode::number(least..=1000.0));
+    mean.zip(cv).map(|(mean, cv)| make(mean, cv))
+}
+
+/// By scale and shape, or by mean and shape.
+fn weibull(section: &mut Section, measure: Measure) -> Made {
+    let shape = section.required("shape", "0.7", decode::number(0.1..=100.0));
+    if section.has("mean") {
+        section.refuse("scale", "a weibull has either a scale or a mean");
+        let mean = need(section, "mean", measure);
+        let (mean, shape) = mean.zip(shape)?;
+        return Some(Distribution::weibull_from_mean(mean, shape));
+    }
+    let scale = need(section, "scale", measure);
+    section.node("mean");
+    let (scale, shape) = scale.zip(shape)?;
+    Some(Distribution::weibull(scale, shape))
+}
+
+fn pareto(section: &mut Section, measure: Measure) -> Made {
+    let low = need(section, "low", measure);
+    let high = need(section, "high", measure);
+    let shape = section.required("shape", "1.2", decode::number(0.01..=100.0));
+    let ((low, high), shape) = low.zip(high).zip(shape)?;
+    Some(Distribution::pareto(low, high, shape))
+}
+
+/// By median and sigma, or by mean and coefficient of variation.
+fn lognormal(section: &mut Section, measure: Measure) -> Made {
     if section.has("mean") || section.has("cv") {
         let why = "a lognormal has either median and sigma, or mean and cv";
         section.refuse("median", why);
@@ -124,11 +185,7 @@ fn lognormal(
     Some(Distribution::lognormal(median, sigma))
 }
 
-fn mixture(
-    section: &mut Section,
-    measure: Measure,
-    findings: &Findings,
-) -> Option<Result<Distribution, InvalidDistribution>> {
+fn mixture(section: &mut Section, measure: Measure, findings: &Findings) -> Made {
     let example = "[{ weight = 99, kind = ... }, { weight = 1, kind = ... }]";
     section.required_node("parts", example)?;
     let parts = section.list("parts")?;
