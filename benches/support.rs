@@ -100,6 +100,7 @@ fn round_trips() -> RoundTrips {
         matrix: (0..REGIONS * REGIONS).map(cell).collect(),
         regions: REGIONS,
         gateway: None,
+        links: vec![],
     }
 }
 
@@ -232,6 +233,7 @@ fn world(
             quotas: vec![],
             network: round_trips(),
             faults: vec![],
+            incidents: vec![],
         },
         routing: RoutingConfig {
             strategy,

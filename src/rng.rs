@@ -24,9 +24,9 @@ pub enum Purpose {
     /// Noise of one attempt; entity = (request id, account, how many times this request was sent
     /// there before).
     Upstream = 3,
-    /// Fault schedules; entity = account or provider.
+    /// Fault schedules; entity = a key made of the names of accounts or providers.
     Faults = 4,
-    /// Network delay and loss.
+    /// Network delay and loss of one attempt; entity as for `Upstream`.
     Network = 5,
     /// Choices of the routing code: ties, random picks, jitter. Seeded by `policy_seed`, not by the
     /// root seed.
@@ -55,9 +55,21 @@ impl Streams {
     /// The stream of one attempt: the `nth` time (from 0) that `request` is sent to `account`.
     #[must_use]
     pub fn attempt(self, request: u64, account: u32, nth: u32) -> Rng {
+        self.of_attempt(Purpose::Upstream, request, account, nth)
+    }
+
+    /// The stream of one attempt's way through the network: apart from [`Self::attempt`], so that a
+    /// disturbed network changes nothing at the far end.
+    #[must_use]
+    pub fn passage(self, request: u64, account: u32, nth: u32) -> Rng {
+        self.of_attempt(Purpose::Network, request, account, nth)
+    }
+
+    #[inline]
+    fn of_attempt(self, purpose: Purpose, request: u64, account: u32, nth: u32) -> Rng {
         let place = u64::from(account) << 32 | u64::from(nth);
         Rng(mix(
-            self.stream(Purpose::Upstream, request).0 ^ mix(place.wrapping_add(GAMMA))
+            self.stream(purpose, request).0 ^ mix(place.wrapping_add(GAMMA))
         ))
     }
 }

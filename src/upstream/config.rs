@@ -1,13 +1,18 @@
 //! What the accounts' far ends are like: valid by construction, made by the scenario parser.
 
+mod fault;
+
+pub use super::fault::{Generated, Weibull};
+pub use fault::{ColdStart, Fault, FaultKind, Incidents, Source};
+
 use crate::distribution::Distribution;
-use crate::request::{AccountIndex, FailureKind, ModelIndex, RegionIndex};
-use crate::time::{Duration, Timestamp};
+use crate::request::{FailureKind, RegionIndex};
+use crate::time::Duration;
 
 /// All accounts' behaviour.
 #[derive(Clone, Debug)]
 pub struct UpstreamConfig {
-    /// By [`AccountIndex`].
+    /// By [`crate::request::AccountIndex`].
     pub accounts: Vec<AccountBehaviour>,
     /// Service laws, shared between accounts; referred to by position.
     pub services: Vec<Service>,
@@ -18,6 +23,8 @@ pub struct UpstreamConfig {
     pub network: RoundTrips,
     /// Scheduled faults, in the order of the scenario.
     pub faults: Vec<Fault>,
+    /// Faults that are drawn anew in every replication, in the order of the scenario.
+    pub incidents: Vec<Incidents>,
 }
 
 /// One account's behaviour.
@@ -25,7 +32,7 @@ pub struct UpstreamConfig {
 pub struct AccountBehaviour {
     /// Where it is.
     pub region: Option<RegionIndex>,
-    /// Position in [`UpstreamConfig::services`] by [`ModelIndex`]; `None` = 404.
+    /// Position in [`UpstreamConfig::services`] by [`crate::request::ModelIndex`]; `None` = 404.
     pub service_of_model: Vec<Option<u16>>,
     /// How many attempts run at a time.
     pub capacity: Capacity,
@@ -102,7 +109,7 @@ pub enum Trouble {
     Hangs,
 }
 
-/// Round-trip times between regions.
+/// The network between regions: round trips, and what disturbs them.
 #[derive(Clone, Debug, Default)]
 pub struct RoundTrips {
     /// Square matrix by [`RegionIndex`], row by row: from (client or gateway), to (account).
@@ -111,47 +118,20 @@ pub struct RoundTrips {
     pub regions: usize,
     /// Where the gateway is; `None` = beside each client.
     pub gateway: Option<RegionIndex>,
+    /// What disturbs attempts on their way; of several that fit, the first counts.
+    pub links: Vec<Link>,
 }
 
-/// A scheduled fault.
+/// What happens to attempts on the way between two regions.
 #[derive(Clone, Debug)]
-pub struct Fault {
-    /// What goes wrong.
-    pub kind: FaultKind,
-    /// Accounts concerned.
-    pub accounts: Vec<AccountIndex>,
-    /// Only attempts for this model; `None` = all.
-    pub model: Option<ModelIndex>,
-    /// From this time on.
-    pub start: Timestamp,
-    /// Until this time, exclusive.
-    pub end: Timestamp,
-}
-
-/// What a fault does.
-#[derive(Clone, Debug)]
-pub enum FaultKind {
-    /// Every new attempt fails, quickly; those in flight break off at the start.
-    Outage {
-        /// How they fail.
-        failure: FailureKind,
-        /// Time until a new attempt fails, in seconds.
-        time_to_fail: Distribution,
-    },
-    /// Nothing comes back any more: neither for new attempts nor for those in flight.
-    Blackhole,
-    /// Attempts that begin during it take `factor` times as long.
-    Brownout {
-        /// Above 0; 3 = three times slower.
-        factor: f64,
-    },
-    /// A share of the attempts that begin during it fails.
-    Errors {
-        /// Probability per attempt, 0 to 1.
-        rate: f64,
-        /// How they fail.
-        failure: FailureKind,
-        /// Time until it fails, in seconds.
-        time_to_fail: Distribution,
-    },
+pub struct Link {
+    /// The two regions, in any order; `None` = between all, unknown places included.
+    pub between: Option<[RegionIndex; 2]>,
+    /// Probability, 0 to 1, that an attempt is lost before it reaches the account.
+    pub loss: f64,
+    /// Time until the client's side gives a lost attempt up, in seconds; `None` = never, so that it
+    /// hangs until a timeout of the gateway.
+    pub lost_after: Option<Distribution>,
+    /// Added to the round trip of each attempt, in seconds.
+    pub delay: Option<Distribution>,
 }

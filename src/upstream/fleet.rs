@@ -10,7 +10,7 @@ mod door;
 mod strike;
 
 use super::capacity::{Admission, Links, Station};
-use super::config::{AccountBehaviour, RoundTrips, Service, UpstreamConfig};
+use super::config::{AccountBehaviour, Fault, RoundTrips, Service, UpstreamConfig};
 use super::event_queue::EventQueue;
 use super::failures::CalmFailures;
 use super::fault::Faults;
@@ -106,7 +106,7 @@ impl Fleet {
             models,
             quotas: config.quotas.iter().map(Buckets::new).collect(),
             network: config.network.clone(),
-            faults: Faults::new(&config.faults, config.accounts.len()),
+            faults: Faults::new(all_faults(config, streams), config.accounts.len()),
             attempts: Vec::with_capacity(EXPECTED_IN_FLIGHT),
             links: Links::default(),
             queue: EventQueue::with_capacity(EXPECTED_IN_FLIGHT),
@@ -140,7 +140,12 @@ impl Fleet {
         } else if self.attempts[place].phase != Phase::Vacant {
             self.cancel(now, attempt);
         }
-        let reception = self.receive(now, place, to, nth, request);
+        let (reception, delay) = if self.network.links.is_empty() {
+            let reception = self.receive(now, place, to, nth, request);
+            (reception, Duration::ZERO)
+        } else {
+            self.travel(now, place, to, nth, request)
+        };
         self.begun += 1;
         self.in_flight += 1;
         let far_end = self.accounts.get_mut(to.at());
@@ -151,12 +156,15 @@ impl Fleet {
             }
             _ => Admission::Runs,
         };
-        let round_trip = self
-            .network
-            .to_account(request.features.user_region, region);
+        let user = request.features.user_region;
+        let round_trip = match reception {
+            Reception::Unsent => Duration::ZERO,
+            _ => self.network.to_account(user, region) + delay,
+        };
         let state = &mut self.attempts[place];
         state.account = to;
         state.model = request.features.model;
+        state.from = self.network.sender(user);
         state.begun = self.begun;
         state.phase = Phase::Waiting;
         state.started = now;
@@ -194,7 +202,7 @@ impl Fleet {
         usage
     }
 
-    /// Time of the next event (a fault's start or end, or work in flight); `None` if there is none.
+    /// Time of the next event (a fault's start, step or end, or work in flight); `None` if there is none.
     /// Reads only, in constant time.
     #[must_use]
     #[inline]
@@ -377,6 +385,13 @@ impl FarEnd {
             failures: CalmFailures::new(&behaviour.failures),
         }
     }
+}
+
+/// The faults of a replication: those of the schedule, then those that come by chance.
+fn all_faults(config: &UpstreamConfig, streams: Streams) -> impl Iterator<Item = Fault> {
+    let generated = config.generated(streams).into_iter();
+    let scheduled = config.faults.iter().cloned();
+    scheduled.chain(generated.map(|generated| generated.fault))
 }
 
 fn service_table(accounts: &[AccountBehaviour], models: usize) -> Vec<Option<u16>> {

@@ -14,6 +14,8 @@
 //!   zero: a burst overshoots, and the account then refuses until the debt is paid off. Providers
 //!   count while they produce; taking it at the end lets a burst of long answers in for longer, by
 //!   at most the length of one answer, and spares an event per token.
+//! - A fault may cut the limits for a time (`rate_limit`); what an organisation's accounts share is
+//!   cut for all of them.
 //! - An attempt that needs more than a whole bucket is refused for ever, as with the real limits;
 //!   no `Retry-After` is given then, for no wait would help.
 //!
@@ -47,6 +49,17 @@ impl Buckets {
             input: quota.input_tokens_per_minute.map(Bucket::new),
             output: quota.output_tokens_per_minute.map(Bucket::new),
             retry_after: quota.retry_after,
+        }
+    }
+
+    /// From `now` on, `factor` of the limits stated: rate and depth. What no longer fits into a
+    /// bucket is lost; when the limits are back, it fills up again from where it is.
+    pub(super) fn scale(&mut self, now: Timestamp, factor: f64) {
+        let buckets = [&mut self.requests, &mut self.input, &mut self.output];
+        for bucket in buckets.into_iter().flatten() {
+            bucket.refill(now);
+            bucket.per_minute = (bucket.stated as f64 * factor + 0.5) as i128;
+            bucket.refill(now);
         }
     }
 
@@ -95,7 +108,9 @@ fn whole_seconds(wait: Duration) -> Duration {
 const TOKEN: i128 = 60_000_000_000;
 
 struct Bucket {
-    /// Limit per minute: depth in tokens, and refill in units per nanosecond.
+    /// Limit per minute as stated.
+    stated: u64,
+    /// Limit per minute in force: depth in tokens, and refill in units per nanosecond.
     per_minute: i128,
     /// In units; below zero is debt.
     level: i128,
@@ -106,6 +121,7 @@ struct Bucket {
 impl Bucket {
     fn new(per_minute: u64) -> Self {
         Self {
+            stated: per_minute,
             per_minute: i128::from(per_minute),
             level: i128::from(per_minute) * TOKEN,
             at: Timestamp::ZERO,
@@ -130,7 +146,7 @@ impl Bucket {
         if missing <= 0 {
             return Some(Duration::ZERO);
         }
-        if i128::from(tokens) > self.per_minute {
+        if i128::from(tokens) > self.per_minute || self.per_minute == 0 {
             return None;
         }
         let nanos = (missing + self.per_minute - 1) / self.per_minute;

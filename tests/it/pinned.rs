@@ -166,6 +166,7 @@ fn storm(strategy: Strategy, accounts: usize, requests: u64) -> World {
         model: None,
         start: Timestamp::from_nanos(third),
         end: Timestamp::from_nanos(2 * third),
+        ramp: Duration::ZERO,
     }];
     ask_for_much(&mut world);
     world

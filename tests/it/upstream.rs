@@ -72,6 +72,7 @@ fn config(service: Service, accounts: Vec<AccountBehaviour>) -> UpstreamConfig {
         quotas: Vec::new(),
         network: RoundTrips::default(),
         faults: Vec::new(),
+        incidents: Vec::new(),
     }
 }
 

@@ -86,6 +86,7 @@ fn fault(node: &Node, context: &Context) -> Option<(Fault, FaultDescription)> {
         model: target.model,
         start,
         end,
+        ramp: Duration::ZERO,
     };
     Some((fault, description))
 }

@@ -200,6 +200,7 @@ fn assemble(read: Good, header: Header, parts: Parts) -> Option<Scenario> {
             quotas: pool.quotas,
             network: parts.regions.network,
             faults: read.faults,
+            incidents: Vec::new(),
         },
         faults: read.fault_descriptions,
         arms: read.arms,

@@ -51,6 +51,7 @@ pub(super) fn read(top: &mut Section, findings: &Findings) -> Regions {
             matrix: matrix.unwrap_or_else(|| vec![Duration::ZERO; regions * regions]),
             regions,
             gateway: gateway.map(|at| RegionIndex(at as u16)),
+            links: Vec::new(),
         },
     }
 }

@@ -4,7 +4,7 @@
 //! start of service; load, faults and the client only decide when it starts and whether it gets to
 //! the end. So its demand cannot depend on them.
 
-use crate::request::{AccountIndex, Failure, FailureKind, ModelIndex, Usage};
+use crate::request::{AccountIndex, Failure, FailureKind, ModelIndex, RegionIndex, Usage};
 use crate::time::{Duration, Timestamp};
 use crate::upstream::service::Demand;
 
@@ -13,6 +13,8 @@ use crate::upstream::service::Demand;
 pub(super) struct Attempt {
     pub(super) account: AccountIndex,
     pub(super) model: ModelIndex,
+    /// Where it was sent from.
+    pub(super) from: Option<RegionIndex>,
     /// Number in order of beginning: tells attempts apart that had the same id.
     pub(super) begun: u64,
     pub(super) phase: Phase,
@@ -128,6 +130,7 @@ impl Attempt {
     pub(super) const VACANT: Self = Self {
         account: AccountIndex(0),
         model: ModelIndex(0),
+        from: None,
         begun: 0,
         phase: Phase::Vacant,
         started: Timestamp::ZERO,

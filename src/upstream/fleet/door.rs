@@ -1,7 +1,7 @@
 //! The door of an account: what becomes of an attempt that arrives.
 //!
-//! In this order: no such model (404), outage or blackhole, quota (429), room (a full station
-//! refuses), error faults, which answer without occupying anything, and at last a slot or the
+//! In this order: no such model (404), partition, blackhole, outage or fast errors, quota (429), room
+//! (a full station refuses), error faults, which answer without occupying anything, and at last a slot or the
 //! queue, where service or a calm-weather failure takes its time. Quota is taken here, also if the
 //! station then refuses. A fault counts if it is in force now, however long the attempt then waits.
 //!
@@ -17,13 +17,16 @@ use crate::request::{AccountIndex, Failure, FailureKind, ModelIndex, Request, Us
 use crate::rng::Rng;
 use crate::time::{Duration, Timestamp};
 use crate::upstream::config::{CalmFailure, Service, Trouble};
-use crate::upstream::fault::{FaultyAnswer, Weather};
+use crate::upstream::fault::{FaultyAnswer, Sent, Weather};
+use crate::upstream::network::Passage;
 
 /// What becomes of an attempt that comes to the door.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Reception {
     /// It is answered there, with an error.
     Answered,
+    /// It never gets there, and the client's side notices by itself.
+    Unsent,
     /// It is lost on the way.
     Lost,
     /// It is let in.
@@ -51,12 +54,21 @@ impl Fleet {
         };
         let mut rng = self.streams.attempt(request.id.0, to.0, nth);
         let (trouble, fault) = (rng.uniform(), rng.uniform());
-        let (slowdown, error) = match self.faults.weather(to, model, fault) {
-            Weather::Blackhole => {
+        let sent = || Sent {
+            model,
+            from: self.network.sender(request.features.user_region),
+        };
+        let (slowdown, error) = match self.faults.weather(now, to, sent, fault) {
+            Weather::Unreachable(gives_up) => {
+                let after = gives_up.sample_duration(&mut rng);
+                *place = Plan::fails(after, FailureKind::Connection.into());
+                return Reception::Unsent;
+            }
+            Weather::Lost => {
                 *place = Plan::hangs();
                 return Reception::Lost;
             }
-            Weather::Outage(answer) => return answered(place, answer, &mut rng),
+            Weather::Refused(answer) => return answered(place, answer, &mut rng),
             Weather::Passable { slowdown, error } => (slowdown, error),
         };
         let account = &self.accounts[to.at()];
@@ -79,6 +91,39 @@ impl Fleet {
         let service = &self.services[service];
         *place = plan(service, failure, slowdown, request.tokens, &mut rng);
         Reception::Accepted
+    }
+}
+
+impl Fleet {
+    /// The way to the door of an attempt that may be lost or delayed on it; returns the delay too.
+    #[cold]
+    pub(super) fn travel(
+        &mut self,
+        now: Timestamp,
+        place: usize,
+        to: AccountIndex,
+        nth: u32,
+        request: &Request,
+    ) -> (Reception, Duration) {
+        let mut rng = self.streams.passage(request.id.0, to.0, nth);
+        let region = self
+            .accounts
+            .get(to.at())
+            .and_then(|account| account.region);
+        let user = request.features.user_region;
+        let after = match self.network.passage(user, region, &mut rng) {
+            Passage::Delayed(delay) => {
+                return (self.receive(now, place, to, nth, request), delay);
+            }
+            Passage::Lost(after) => after,
+        };
+        let plan = &mut self.attempts[place].plan;
+        let Some(after) = after else {
+            *plan = Plan::hangs();
+            return (Reception::Lost, Duration::ZERO);
+        };
+        *plan = Plan::fails(after, FailureKind::Connection.into());
+        (Reception::Unsent, Duration::ZERO)
     }
 }
 

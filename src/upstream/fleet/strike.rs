@@ -4,22 +4,49 @@
 //! flight, and nothing has to be kept per account for it.
 
 use super::Fleet;
-use super::attempt::Phase;
-use crate::request::AttemptId;
+use super::attempt::{Attempt, Phase};
+use crate::request::{AccountIndex, AttemptId};
 use crate::time::Timestamp;
-use crate::upstream::fault::{FaultNumber, Strike};
+use crate::upstream::fault::{FaultNumber, Sent, Strike};
+use std::collections::BTreeSet;
 
 impl Fleet {
-    /// Carries out the next start or end of a fault, which is due at `due`.
+    /// Carries out the next start, step or end of a fault, which is due at `due`.
     pub(super) fn pass_boundary(&mut self, due: Timestamp) {
         match self.faults.pass_boundary() {
             Some(Strike::Silence(fault)) => self.silence(fault),
             Some(Strike::BreakOff(fault)) => self.break_off(due, fault),
+            Some(Strike::Quotas(fault)) => self.cut_quotas(due, fault),
             None => (),
         }
     }
 
-    /// A blackhole has started: the attempts concerned never report again. They keep their slots
+    /// A cut of quotas has started, changed or ended. Cuts that overlap multiply; one that names
+    /// several accounts of an organisation cuts what these share once.
+    fn cut_quotas(&mut self, now: Timestamp, fault: FaultNumber) {
+        let quota_of = |account: &AccountIndex| self.accounts.get(account.at())?.quota;
+        let concerned: BTreeSet<usize> = self
+            .faults
+            .accounts(fault)
+            .iter()
+            .filter_map(quota_of)
+            .collect();
+        for quota in concerned {
+            let cuts = self.faults.cuts();
+            let cut = |accounts: &[AccountIndex]| {
+                accounts
+                    .iter()
+                    .any(|account| quota_of(account) == Some(quota))
+            };
+            let factor = cuts.filter(|(accounts, _)| cut(accounts)).map(|(_, f)| f);
+            let factor: f64 = factor.product();
+            if let Some(buckets) = self.quotas.get_mut(quota) {
+                buckets.scale(now, factor);
+            }
+        }
+    }
+
+    /// A blackhole or partition is there in full: the attempts concerned never report again. They keep their slots
     /// and places, for to the account they are connections like others, until the client hangs up;
     /// until then the account also goes on producing, and charging.
     fn silence(&mut self, fault: FaultNumber) {
@@ -29,7 +56,7 @@ impl Fleet {
         }
     }
 
-    /// An outage has started: the attempts concerned are broken off, and reported one by one, in
+    /// An outage is there in full: the attempts concerned are broken off, and reported one by one, in
     /// the order in which they began. All leave before anyone takes their places, so that nobody is
     /// started who is about to break off.
     fn break_off(&mut self, now: Timestamp, fault: FaultNumber) {
@@ -61,7 +88,7 @@ impl Fleet {
             .filter(|(_, attempt)| {
                 matches!(attempt.phase, Phase::Waiting | Phase::Started)
                     && !attempt.silent
-                    && self.faults.concerns(fault, attempt.account, attempt.model)
+                    && self.faults.concerns(fault, attempt.account, sent(attempt))
             })
             .map(|(id, attempt)| (attempt.begun, AttemptId(id)))
             .collect();
@@ -80,5 +107,12 @@ impl Fleet {
         {
             self.broken.pop_front();
         }
+    }
+}
+
+fn sent(attempt: &Attempt) -> Sent {
+    Sent {
+        model: attempt.model,
+        from: attempt.from,
     }
 }

@@ -17,6 +17,7 @@ fn fault(kind: FaultKind, start: u64, end: u64) -> Fault {
         model: None,
         start: ms(start),
         end: ms(end),
+        ramp: Duration::ZERO,
     }
 }
 

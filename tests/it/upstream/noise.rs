@@ -113,6 +113,7 @@ fn an_attempt_meets_the_same_demand_whatever_else_goes_on() {
         model: None,
         start: Timestamp::ZERO,
         end: Timestamp::NEVER,
+        ramp: Duration::ZERO,
     }];
     let struck = outcomes(&faulty, &crowded);
     let spared = struck.iter().zip(&expected).filter(|(a, b)| a == b).count();

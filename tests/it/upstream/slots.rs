@@ -64,6 +64,7 @@ fn the_round_trip_delays_every_answer_but_holds_no_slot() {
         matrix: vec![Duration::from_millis(60)],
         regions: 1,
         gateway: None,
+        links: Vec::new(),
     };
     config.accounts[0].region = Some(RegionIndex(0));
     let mut bench = Bench::new(&config);

@@ -83,6 +83,7 @@ fn some_fault(rng: &mut Rng, accounts: u32) -> Fault {
         model: maybe(rng).then_some(ModelIndex(rng.below(MODELS) as u16)),
         start: ms(start),
         end: ms(start + u64::from(rng.below(6)) * 500),
+        ramp: Duration::ZERO,
     }
 }
 
@@ -101,10 +102,12 @@ fn some_config(rng: &mut Rng) -> UpstreamConfig {
             matrix: vec![Duration::from_millis(40)],
             regions: 1,
             gateway: maybe(rng).then_some(RegionIndex(0)),
+            links: Vec::new(),
         },
         faults: (0..rng.below(5))
             .map(|_| some_fault(rng, accounts))
             .collect(),
+        incidents: Vec::new(),
     }
 }
 
