@@ -5,6 +5,7 @@
 //! anything about routing.
 
 mod breakers;
+mod changes;
 mod engine;
 mod faults;
 mod invariants;
@@ -12,5 +13,5 @@ mod timeline;
 
 pub use breakers::{BreakerSpan, BreakerTotals};
 pub use engine::{Broken, Run, Setup, run};
-pub use faults::{FaultObservation, FaultWatch, Observed};
+pub use faults::{FaultObservation, FaultWatch, Observable, Observed};
 pub use timeline::{Lanes, Timeline, Window};

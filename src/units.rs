@@ -210,6 +210,14 @@ impl Price {
     }
 }
 
+impl Price {
+    /// This price times `factor`, 0 or more, rounded to the nearest; saturates.
+    #[must_use]
+    pub fn scale(self, factor: f64) -> Self {
+        Self((self.0 as f64 * factor + 0.5) as u64)
+    }
+}
+
 impl fmt::Display for Price {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "${}/Mtok", self.0 as f64 * 1e-9)
@@ -228,6 +236,16 @@ pub struct Prices {
 }
 
 impl Prices {
+    /// All of them times `factor`, 0 or more.
+    #[must_use]
+    pub fn scale(self, factor: f64) -> Self {
+        Self {
+            input: self.input.scale(factor),
+            output: self.output.scale(factor),
+            cached_input: self.cached_input.scale(factor),
+        }
+    }
+
     /// Cost of `usage`, rounded up to the next nano-USD once per bill (so that a sum of bills is
     /// exact).
     #[must_use]

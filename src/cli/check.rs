@@ -77,11 +77,16 @@ fn warmup(length: Duration) -> String {
 
 fn faults(scenario: &Scenario) -> String {
     if scenario.faults.is_empty() {
-        return "no scheduled faults".to_owned();
+        return "no faults".to_owned();
     }
     let faults = scenario.faults.iter();
     let each: Vec<_> = faults
-        .map(|fault| format!("{} from {} to {}", fault.name, fault.start, fault.end))
+        .map(|fault| match fault.windows.first() {
+            Some((start, end)) if !fault.by_chance => {
+                format!("{} from {start} to {end}", fault.name)
+            }
+            _ => format!("{}, by chance", fault.name),
+        })
         .collect();
     each.join("; ")
 }

@@ -3,7 +3,7 @@
 //! Everything pooled over replications is integer counts, whose sum does not depend on order;
 //! everything with an uncertainty is kept per replication, so that the report can state it.
 
-pub use crate::sim::{BreakerSpan, Observed, Timeline, Window};
+pub use crate::sim::{BreakerSpan, Observable, Observed, Timeline, Window};
 
 use super::metric::Metrics;
 use crate::histogram::Histogram;
@@ -60,7 +60,7 @@ pub struct Description {
     pub accounts: Vec<AccountDescription>,
     /// What the timeline shows apart: every account where they are few, else groups of accounts.
     pub lanes: Vec<String>,
-    /// Scheduled faults.
+    /// Faults: those of the schedule, then those that come by chance.
     pub faults: Vec<FaultDescription>,
     /// Index into `strategies` that the others are compared with.
     pub baseline: usize,
@@ -81,15 +81,19 @@ pub struct AccountDescription {
     pub lane: usize,
 }
 
-/// One scheduled fault.
+/// One scheduled fault, or those that come by chance to one target.
 #[derive(Clone, Debug)]
 pub struct FaultDescription {
     /// Its kind and target, for people: `outage of provider anthropic`.
     pub name: String,
-    /// When it starts.
-    pub start: Timestamp,
-    /// When it is over.
-    pub end: Timestamp,
+    /// Its kind: `outage`.
+    pub kind: &'static str,
+    /// Whether its times are drawn anew in every replication.
+    pub by_chance: bool,
+    /// Start and end: of the one in the schedule, or of all in replication 0.
+    pub windows: Vec<(Timestamp, Timestamp)>,
+    /// What is observed of it.
+    pub observed: Observable,
 }
 
 /// The results of one strategy.
@@ -109,7 +113,7 @@ pub struct StrategyResults {
     pub accounts: Vec<AccountTotals>,
     /// Totals by priority, provider, region, model and strategy used, pooled.
     pub segments: Vec<SegmentTotals>,
-    /// Per scheduled fault.
+    /// Per fault, in the order of [`Description::faults`].
     pub faults: Vec<FaultImpact>,
     /// When breakers were not closed, in replication 0.
     pub breaker_spans: Vec<BreakerSpan>,
@@ -219,9 +223,14 @@ pub struct SegmentTotals {
     pub first_token_all: Histogram,
 }
 
-/// What one fault did to one strategy, per replication; where it could not be observed, left out.
+/// What one fault did to one strategy: a number per replication, or, where it comes by chance, one
+/// per incident; where it could not be observed, left out.
 #[derive(Clone, Debug, Default)]
 pub struct FaultImpact {
+    /// Times that it came, in all replications.
+    pub incidents: u64,
+    /// Of them those that were watched.
+    pub watched: u64,
     /// Start of the fault to the first breaker opening, cool-down or share shift below half on a
     /// target concerned.
     pub detect: Vec<Observed>,

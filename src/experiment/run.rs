@@ -7,12 +7,12 @@
 
 mod measure;
 mod pool;
+mod watch;
 
 use crate::experiment::results::{Description, ScenarioResults};
 use crate::experiment::scenario::{Arm, Scenario};
 use crate::record::RequestRecord;
 use crate::sim::{self, Broken, FaultWatch, Lanes, Run, Setup};
-use crate::time::Timestamp;
 use pool::Pooled;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -65,6 +65,8 @@ struct Cell {
     run: Run,
     /// Records of every request, where `requests.csv` asks for them.
     requests: Vec<RequestRecord>,
+    /// How often each fault came.
+    incidents: Vec<u64>,
 }
 
 /// Runs every strategy of the scenario.
@@ -138,7 +140,6 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 struct Plan<'a> {
     scenario: &'a Scenario,
     lanes: Vec<usize>,
-    faults: Vec<FaultWatch>,
 }
 
 impl<'a> Plan<'a> {
@@ -148,33 +149,28 @@ impl<'a> Plan<'a> {
             .iter()
             .map(|account| account.lane)
             .collect();
-        // Without arrivals nothing is degraded, which must not pass for mitigated.
-        let arrivals_stop = Timestamp::ZERO + scenario.duration;
-        let faults = scenario.upstream.faults.iter().map(|fault| FaultWatch {
-            accounts: fault.accounts.clone(),
-            start: fault.start,
-            end: fault.end.min(arrivals_stop),
-        });
-        Self {
-            scenario,
-            lanes,
-            faults: faults.collect(),
-        }
+        Self { scenario, lanes }
     }
 
     fn run(&self, arm: usize, replication: u32, stop: &AtomicBool) -> Result<Cell, Broken> {
         let arm = &self.scenario.arms[arm];
         let mut requests = vec![];
         let keep = self.scenario.output.requests && replication == 0;
-        let run = sim::run(&self.setup(arm, replication), stop, &mut |record| {
+        let (faults, incidents) = watch::faults(self.scenario, replication);
+        let setup = self.setup(arm, replication, &faults);
+        let run = sim::run(&setup, stop, &mut |record| {
             if keep {
                 requests.push(*record);
             }
         })?;
-        Ok(Cell { run, requests })
+        Ok(Cell {
+            run,
+            requests,
+            incidents,
+        })
     }
 
-    fn setup(&self, arm: &'a Arm, replication: u32) -> Setup<'_> {
+    fn setup<'s>(&'s self, arm: &'s Arm, replication: u32, faults: &'s [FaultWatch]) -> Setup<'s> {
         let scenario = self.scenario;
         Setup {
             accounts: &scenario.accounts,
@@ -194,7 +190,7 @@ impl<'a> Plan<'a> {
                 of_account: &self.lanes,
                 count: scenario.lanes.len(),
             },
-            faults: &self.faults,
+            faults,
         }
     }
 }
@@ -222,7 +218,7 @@ fn describe(scenario: &Scenario) -> Description {
             .collect(),
         accounts: scenario.account_descriptions.clone(),
         lanes: scenario.lanes.clone(),
-        faults: scenario.faults.clone(),
+        faults: watch::described(scenario),
         baseline: scenario.baseline,
         inputs: scenario.inputs.clone(),
     }

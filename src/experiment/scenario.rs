@@ -15,6 +15,7 @@ mod emit;
 mod faults;
 mod file;
 mod models;
+mod network;
 mod output;
 mod overrides;
 mod read;
@@ -76,7 +77,8 @@ pub struct Scenario {
     pub lanes: Vec<String>,
     /// Who asks.
     pub workload: WorkloadConfig,
-    /// Who answers. Its faults stand in the order of `faults`.
+    /// Who answers. Its scheduled faults, then the rows of its incidents, stand in the
+    /// order of `faults`.
     pub upstream: UpstreamConfig,
     /// What a report is told of the faults.
     pub faults: Vec<FaultDescription>,

@@ -4,7 +4,7 @@
 mod arm;
 
 use crate::experiment::results::{
-    AccountDescription, Description, FaultDescription, ScenarioResults,
+    AccountDescription, Description, FaultDescription, Observable, ScenarioResults,
 };
 use crate::record::Strategy;
 use crate::report::Environment;
@@ -100,8 +100,10 @@ impl Shape {
     fn description(&self) -> Description {
         let faults = [FaultDescription {
             name: "outage of provider anthropic".into(),
-            start: self.at(0.40),
-            end: self.at(0.55),
+            kind: "outage",
+            by_chance: false,
+            windows: vec![(self.at(0.40), self.at(0.55))],
+            observed: Observable::All,
         }];
         Description {
             name: "outage".into(),

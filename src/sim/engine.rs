@@ -15,6 +15,7 @@ use crate::routing::geography::Geography;
 use crate::routing::pool::TargetTransition;
 use crate::routing::statistics::{Statistics, StatisticsConfig};
 use crate::sim::breakers::Breakers;
+use crate::sim::changes::Changes;
 use crate::sim::faults::FaultProbes;
 use crate::sim::invariants::Invariants;
 use crate::sim::timeline::Recorder;
@@ -125,6 +126,7 @@ struct Engine<'a> {
     workload: Workload,
     gateway: Gateway,
     fleet: Fleet,
+    changes: Changes<'a>,
     /// The request behind each of the gateway's handles.
     requests: Vec<Request>,
     books: Books<'a>,
@@ -172,8 +174,9 @@ impl<'a> Engine<'a> {
             Statistics::new(statistics, network.regions, setup.models),
             policy.stream(Purpose::Policy, 0),
         );
-        for account in setup.accounts {
-            gateway.upsert(Timestamp::ZERO, account.clone());
+        let changes = Changes::new(setup.accounts, &setup.upstream.faults);
+        for account in changes.at_start() {
+            gateway.upsert(Timestamp::ZERO, account);
         }
         let mut fleet = Fleet::new(setup.upstream, streams);
         if let Some(limit) = setup.routing.idle_timeout {
@@ -183,12 +186,18 @@ impl<'a> Engine<'a> {
             workload: Workload::new(setup.workload, streams),
             gateway,
             fleet,
+            changes,
             requests: vec![],
             books: Books {
                 invariants: Invariants::default(),
                 timeline: Recorder::new(setup),
                 breakers: Breakers::new(setup.accounts.len(), Timestamp::ZERO + setup.warmup),
-                faults: FaultProbes::new(setup.faults, setup.accounts.len(), setup.duration),
+                faults: FaultProbes::new(
+                    setup.faults,
+                    setup.accounts.len(),
+                    setup.duration,
+                    setup.routing.deadline,
+                ),
                 observe,
             },
         }
@@ -201,7 +210,7 @@ impl<'a> Engine<'a> {
         let arrival = self.workload.next_arrival().unwrap_or(Timestamp::NEVER);
         let upstream = self.fleet.next_event().unwrap_or(Timestamp::NEVER);
         let timer = self.gateway.next_timer();
-        let now = arrival.min(upstream).min(timer);
+        let now = arrival.min(upstream).min(timer).min(self.changes.next());
         if arrival == Timestamp::NEVER && self.gateway.in_flight() == 0 {
             return Ok(false);
         }
@@ -209,7 +218,9 @@ impl<'a> Engine<'a> {
             return Err(Broken::Endless(self.gateway.in_flight() as u64));
         }
         self.books.invariants.time(now)?;
-        if upstream == now {
+        if self.changes.next() == now {
+            self.change(now)?;
+        } else if upstream == now {
             if let Some(event) = self.fleet.advance(now) {
                 self.on_upstream(now, event)?;
             }
@@ -220,6 +231,15 @@ impl<'a> Engine<'a> {
             self.on_arrival(now, &request)?;
         }
         Ok(true)
+    }
+
+    /// Tells the gateway what its owner changes now.
+    #[cold]
+    fn change(&mut self, now: Timestamp) -> Result<(), Broken> {
+        for account in self.changes.take() {
+            self.gateway.upsert(now, account);
+        }
+        self.act(now)
     }
 
     #[inline]

@@ -11,16 +11,16 @@
 //!    order says how attempts fail; each breaks off what is in flight when it is full;
 //! 4. fast errors, at the edge;
 //! 5. errors, behind quota and room;
-//! 6. brownouts and cold starts multiply; so do the cuts of a quota (`rate_limit`), the changes of a
-//!    price, and whoever removes an account removes it.
+//! 6. brownouts and cold starts multiply; so do the cuts of a quota (`rate_limit`), the changes of
+//!    a price, and whoever removes an account removes it.
 //!
-//! Where a fault strikes a share of the attempts (errors, and all others while their ramp lasts), it
-//! is the share of what those before it let through: rates `a` and `b` fail `1 - (1 - a)(1 - b)`
+//! Where a fault strikes a share of the attempts (errors, and all others while their ramp lasts),
+//! it is the share of what those before it let through: rates `a` and `b` fail `1 - (1 - a)(1 - b)`
 //! together. All of them share one uniform number of the attempt's own stream.
 //!
 //! At one instant ends come before starts, and starts in the order above. Every account keeps the
-//! short list of the faults that it is under, changed at the boundaries, instead of asking the whole
-//! schedule at every attempt: in calm weather the question costs one load.
+//! short list of the faults that it is under, changed at the boundaries, instead of asking the
+//! whole schedule at every attempt: in calm weather the question costs one load.
 //!
 //! - `boundary`: when a fault starts, changes and ends
 //! - `weather`: what the faults in force mean together

@@ -202,8 +202,8 @@ impl Fleet {
         usage
     }
 
-    /// Time of the next event (a fault's start, step or end, or work in flight); `None` if there is none.
-    /// Reads only, in constant time.
+    /// Time of the next event (a fault's start, step or end, or work in flight); `None` if there is
+    /// none. Reads only, in constant time.
     #[must_use]
     #[inline]
     pub fn next_event(&self) -> Option<Timestamp> {

@@ -7,11 +7,11 @@
 //!
 //! A way may be disturbed. Single lost packets are *delay*: TCP sends them again, after 200 ms and
 //! more, or 1 s for the packet that opens the connection (RFC 6298), and the client sees a slow
-//! answer. What a client sees as *loss* is a connection that cannot be opened or is dropped by a box
-//! on the way: nothing comes back, and its own stack gives up after seconds (connect timeouts of
-//! HTTP clients are mostly 5 to 10 s) with a connection error, or never, until a timeout of the
-//! gateway. So an attempt is lost as a whole, before it reaches the account: it takes no quota and no
-//! slot.
+//! answer. What a client sees as *loss* is a connection that cannot be opened or is dropped by a
+//! box on the way: nothing comes back, and its own stack gives up after seconds (connect timeouts
+//! of HTTP clients are mostly 5 to 10 s) with a connection error, or never, until a timeout of the
+//! gateway. So an attempt is lost as a whole, before it reaches the account: it takes no quota and
+//! no slot.
 
 use super::config::{Link, RoundTrips};
 use crate::request::RegionIndex;

@@ -66,7 +66,11 @@ impl<'a> Pooled<'a> {
     }
 
     fn pool(&mut self, arm: usize, cell: Cell) {
-        let Cell { run, requests } = cell;
+        let Cell {
+            run,
+            requests,
+            incidents,
+        } = cell;
         let results = &mut self.strategies[arm];
         results
             .replications
@@ -74,12 +78,7 @@ impl<'a> Pooled<'a> {
         add_latency(&mut results.latency, &run.statistics);
         add_accounts(&mut results.accounts, &run);
         add_segments(&mut self.segments[arm], &run.statistics);
-        for (impact, seen) in results.faults.iter_mut().zip(&run.faults) {
-            impact.detect.push(seen.detect);
-            impact.mitigate.extend(seen.mitigate);
-            impact.restore.extend(seen.restore);
-            impact.success_rate_during.push(seen.success_rate_during);
-        }
+        add_faults(&mut results.faults, &run, &incidents);
         if self.done == 0 {
             results.breaker_spans = run.breaker_spans;
             results.timeline = run.timeline;
@@ -164,6 +163,23 @@ fn add_accounts(sums: &mut [AccountTotals], run: &Run) {
         sum.breaker_open += breaker.open;
         sum.cooling += *cooling;
         sum.disabled += disabled;
+    }
+}
+
+fn add_faults(sums: &mut [FaultImpact], run: &Run, incidents: &[u64]) {
+    for (sum, count) in sums.iter_mut().zip(incidents) {
+        sum.incidents += count;
+    }
+    for seen in &run.faults {
+        let Some(sum) = sums.get_mut(seen.fault as usize) else {
+            continue;
+        };
+        sum.watched += 1;
+        sum.detect.extend(seen.detect);
+        sum.mitigate.extend(seen.mitigate);
+        sum.restore.extend(seen.restore);
+        let during = Some(seen.success_rate_during).filter(|rate| !rate.is_nan());
+        sum.success_rate_during.extend(during);
     }
 }
 

@@ -3,11 +3,12 @@
 use super::Arm;
 use super::accounts::Pool;
 use super::diagnostics::{Finding, Findings, Span};
+use super::faults::Faults;
 use super::models::Models;
 use super::workload::{Workload, expected_requests};
 use crate::request::ModelIndex;
 use crate::time::Duration;
-use crate::upstream::config::{AccountBehaviour, CalmFailure, Fault, FaultKind, Trouble};
+use crate::upstream::config::{AccountBehaviour, CalmFailure, FaultKind, Link, Trouble};
 
 /// Requests that a 99th percentile needs: a hundred beyond it.
 const ENOUGH_FOR_P99: f64 = 10_000.0;
@@ -101,16 +102,27 @@ pub(super) fn served(
 }
 
 /// Checks that every request ends: where an upstream may never answer, somebody must stop waiting.
-pub(super) fn ends(arms: &[Arm], pool: &Pool, faults: &[Fault], at: Span, findings: &Findings) {
+pub(super) fn ends(
+    arms: &[Arm],
+    pool: &Pool,
+    faults: &Faults,
+    links: &[Link],
+    at: Span,
+    findings: &Findings,
+) {
     let hangs = |failure: &CalmFailure| failure.trouble == Trouble::Hangs && failure.rate > 0.0;
     let hanging = |account: &AccountBehaviour| account.failures.iter().any(hangs);
     let cause = if pool.behaviours.iter().any(hanging) {
         "an account can hang"
-    } else if faults
-        .iter()
-        .any(|fault| matches!(fault.kind, FaultKind::Blackhole))
-    {
+    } else if faults.any(|kind| matches!(kind, FaultKind::Blackhole)) {
         "a blackhole swallows requests"
+    } else if faults.any(|kind| matches!(kind, FaultKind::Partition { .. })) {
+        "a partition silences requests"
+    } else if links
+        .iter()
+        .any(|link| link.loss > 0.0 && link.lost_after.is_none())
+    {
+        "the network swallows requests"
     } else {
         return;
     };

@@ -151,6 +151,11 @@ pub(super) fn weight(node: &Node) -> Decoded<f64> {
     number(0.0..=1e9)(node)
 }
 
+/// The value is not within its bounds.
+pub(super) fn out_of_bounds(label: impl Into<String>, help: impl Into<String>) -> Problem {
+    Problem::of_key("is out of range", label, help)
+}
+
 /// A number above 0.
 pub(super) fn factor(node: &Node) -> Decoded<f64> {
     let number = number(0.0..=1e6)(node)?;

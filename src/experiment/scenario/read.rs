@@ -5,8 +5,9 @@ use super::checks::{self, Size};
 use super::decode;
 use super::diagnostics::{Diagnostics, Finding, Findings, Source, Span};
 use super::document::{self, Table, Value};
-use super::faults;
+use super::faults::{self, Faults};
 use super::models::{self, Models, Services};
+use super::network;
 use super::overrides::{self, Overrides};
 use super::regions::{self, Regions};
 use super::routing;
@@ -14,10 +15,9 @@ use super::section::Section;
 use super::strategies;
 use super::workload::{self, Workload};
 use super::{Arm, Loaded, OutputOptions, Scenario, emit, output};
-use crate::experiment::results::FaultDescription;
 use crate::routing::config::RoutingConfig;
 use crate::time::{Duration, Timestamp};
-use crate::upstream::config::{Fault, UpstreamConfig};
+use crate::upstream::config::UpstreamConfig;
 use crate::workload::config::WorkloadConfig;
 use std::path::Path;
 
@@ -74,7 +74,8 @@ struct Parts {
 fn parts(top: &mut Section, source_name: &str, base_dir: &Path, findings: &Findings) -> Parts {
     let mut services = Services::default();
     let models = models::read(top, &mut services, findings);
-    let regions = regions::read(top, findings);
+    let mut regions = regions::read(top, findings);
+    network::read(top, &mut regions, findings);
     let context = accounts::Context {
         models: models.as_ref(),
         regions: regions.names.as_deref(),
@@ -115,6 +116,7 @@ fn scenario(
         pool: parts.pool.as_ref(),
         models: parts.models.as_ref(),
         regions: parts.regions.names.as_deref(),
+        gateway: parts.regions.network.gateway,
         end: duration,
         findings,
     };
@@ -134,18 +136,17 @@ fn scenario(
         })
     })();
     together(&parts, size, &spans.classes, findings);
-    if let (Some(arms), Some(pool), Some((faults, _))) = (&arms, &parts.pool, &faults) {
-        checks::ends(arms, pool, faults, spans.deadline, findings);
+    if let (Some(arms), Some(pool), Some(faults)) = (&arms, &parts.pool, &faults) {
+        let links = &parts.regions.network.links;
+        checks::ends(arms, pool, faults, links, spans.deadline, findings);
     }
-    let (faults, fault_descriptions) = faults?;
     let read = Good {
         name: stem(source_name),
         resolved_toml: emit::document(table),
         duration: duration?,
         warmup: warmup?,
         deadline,
-        faults,
-        fault_descriptions,
+        faults: faults?,
         arms: arms?,
         baseline: baseline?,
         output: output?,
@@ -199,10 +200,10 @@ fn assemble(read: Good, header: Header, parts: Parts) -> Option<Scenario> {
             services: parts.services.0,
             quotas: pool.quotas,
             network: parts.regions.network,
-            faults: read.faults,
-            incidents: Vec::new(),
+            faults: read.faults.scheduled,
+            incidents: read.faults.incidents,
         },
-        faults: read.fault_descriptions,
+        faults: read.faults.descriptions,
         arms: read.arms,
         baseline: read.baseline,
         output: read.output,
@@ -216,8 +217,7 @@ struct Good {
     duration: Duration,
     warmup: Duration,
     deadline: Option<Duration>,
-    faults: Vec<Fault>,
-    fault_descriptions: Vec<FaultDescription>,
+    faults: Faults,
     arms: Vec<Arm>,
     baseline: usize,
     output: OutputOptions,

@@ -109,6 +109,16 @@ impl<'a> Section<'a> {
         self.table.get(key)
     }
 
+    /// The value of a key, where it has a meaning.
+    pub(super) fn node_if(&mut self, key: &'static str, has_meaning: bool) -> Option<&'a Node> {
+        if has_meaning { self.node(key) } else { None }
+    }
+
+    /// Reports a finding about the section.
+    pub(super) fn report(&self, finding: Finding) {
+        self.findings.push(finding);
+    }
+
     /// Whether a key is there, without reading it.
     pub(super) fn has(&self, key: &str) -> bool {
         self.table.get(key).is_some()

@@ -1,4 +1,5 @@
-//! Scheduled faults and the warm-up as the background of a panel, and a strip that names them.
+//! Faults and the warm-up as the background of a panel, and a strip that names them. Of faults that
+//! come by chance, those of replication 0 are shown.
 
 use super::canvas::{Anchor, Canvas, Font};
 use super::frame::{Panel, WIDTH};
@@ -15,36 +16,37 @@ impl Panel {
             canvas.rectangle((from, self.from.1), (to, self.to.1), colour, 1.0);
         };
         band(Timestamp::ZERO, Timestamp::ZERO + about.warmup, WARMUP);
-        for fault in &about.faults {
-            band(fault.start, fault.end, FAULT);
+        for (start, end) in about.faults.iter().flat_map(|fault| &fault.windows) {
+            band(*start, *end, FAULT);
         }
     }
 
     fn span(&self, start: Timestamp, end: Timestamp) -> (f64, f64) {
         let from = self.at_x(start.as_secs_f64());
         let to = self.at_x(end.as_secs_f64());
-        (from, if end > start { to.max(from + 1.0) } else { to })
+        // Faults without a length, and very short ones, are still seen.
+        (
+            from,
+            if end > Timestamp::ZERO {
+                to.max(from + 1.0)
+            } else {
+                to
+            },
+        )
     }
 
     /// A strip above the panel that names the faults. Faults of one name share a row.
     pub fn name_faults(&self, canvas: &mut Canvas, faults: &[FaultDescription]) {
         for (row, name) in fault_rows(faults).iter().enumerate() {
             let y = self.from.1 - 11.0 - FAULT_ROW * row as f64;
-            let mut end = self.from.0;
-            for fault in faults
-                .iter()
-                .filter(|fault| row_name(faults, fault) == *name)
-            {
-                let (from, to) = self.span(fault.start, fault.end);
+            let (mut start, mut end) = (f64::INFINITY, self.from.0);
+            let named = faults.iter().filter(|f| row_name(faults, f) == *name);
+            for window in named.flat_map(|fault| &fault.windows) {
+                let (from, to) = self.span(window.0, window.1);
                 canvas.rectangle((from, y - 4.0), (to, y + 4.0), FAULT.mix(INK, 0.25), 1.0);
-                end = end.max(to);
+                (start, end) = (start.min(from), end.max(to));
             }
             let font = Font::new(11.0).colour(GREY);
-            let start = faults
-                .iter()
-                .filter(|fault| row_name(faults, fault) == *name);
-            let start = start.map(|fault| self.span(fault.start, fault.end).0);
-            let start = start.fold(f64::INFINITY, f64::min);
             if end + 6.0 + font.width(name) < WIDTH - 10.0 {
                 canvas.text(name, (end + 6.0, y), font);
             } else {
@@ -66,7 +68,7 @@ pub fn fault_height(results: &ScenarioResults) -> f64 {
 
 fn fault_rows(faults: &[FaultDescription]) -> Vec<&str> {
     let mut rows: Vec<&str> = Vec::new();
-    for fault in faults {
+    for fault in faults.iter().filter(|fault| !fault.windows.is_empty()) {
         let name = row_name(faults, fault);
         if !rows.contains(&name) {
             rows.push(name);

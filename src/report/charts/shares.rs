@@ -145,7 +145,7 @@ fn stacks(course: &Course, lanes: usize) -> Vec<(f64, Vec<f64>)> {
 /// Start and end of each fault, on top of the areas.
 fn edges(canvas: &mut Canvas, results: &ScenarioResults, panel: &Panel) {
     for fault in &results.description.faults {
-        for at in [fault.start, fault.end] {
+        for at in fault.windows.iter().flat_map(|(start, end)| [start, end]) {
             let x = panel.at_x(at.as_secs_f64());
             canvas.dashed(&[(x, panel.from.1), (x, panel.to.1)], 1.2, INK, 3.0);
         }

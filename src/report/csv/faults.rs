@@ -1,4 +1,10 @@
-//! `faults.csv`: a row per strategy and scheduled fault.
+//! `faults.csv`: a row per strategy and fault; faults that come by chance have a row for all of
+//! them.
+//!
+//! Of a scheduled fault there is one number per replication. What comes by chance has no times of
+//! its own, so `start_s` and `end_s` are empty, and the numbers are those of all incidents watched,
+//! each counted for itself. What makes no sense is left empty, and `observed` says so: a price that
+//! changes is not detected, nor mitigated.
 //!
 //! Times are medians over replications with an order-statistic interval. A replication in which the
 //! end was not seen (censored) counts as later than all others and is never dropped; `inf` in a
@@ -7,7 +13,7 @@
 
 use super::{Row, ends, file as csv_file, header};
 use crate::experiment::results::{
-    FaultDescription, FaultImpact, Observed, ScenarioResults, StrategyResults,
+    FaultDescription, FaultImpact, Observable, Observed, ScenarioResults, StrategyResults,
 };
 use crate::report::directory::File;
 use crate::report::number::{derived, derived_or_empty, seconds};
@@ -18,7 +24,13 @@ use crate::time::{Duration, Timestamp};
 const TIMES: [&str; 3] = ["time_to_detect", "time_to_mitigate", "time_to_restore"];
 
 pub(super) fn file(results: &ScenarioResults) -> File {
-    let mut names = header(&["strategy", "fault", "start_s", "end_s", "replications"]);
+    let mut names = header(&["strategy", "fault", "kind", "start_s", "end_s"]);
+    names.extend(header(&[
+        "replications",
+        "incidents",
+        "watched",
+        "observed",
+    ]));
     for time in TIMES {
         let parts = ["median_s", "ci95_low_s", "ci95_high_s", "censored"];
         names.extend(parts.map(|part| format!("{time}_{part}")));
@@ -37,12 +49,17 @@ pub(super) fn file(results: &ScenarioResults) -> File {
 
 fn row(arm: &StrategyResults, fault: &FaultDescription, impact: &FaultImpact) -> Row {
     let since_start = |at: Timestamp| seconds(at.since(Timestamp::ZERO));
+    let window = fault.windows.first().filter(|_| !fault.by_chance);
     let mut row = vec![
         arm.name.clone(),
         fault.name.clone(),
-        since_start(fault.start),
-        since_start(fault.end),
+        fault.kind.to_owned(),
+        window.map_or_else(String::new, |(start, _)| since_start(*start)),
+        window.map_or_else(String::new, |(_, end)| since_start(*end)),
         arm.replications.len().to_string(),
+        impact.incidents.to_string(),
+        impact.watched.to_string(),
+        observed(fault.observed).to_owned(),
     ];
     for observed in [&impact.detect, &impact.mitigate, &impact.restore] {
         row.extend(time_cells(observed));
@@ -53,7 +70,18 @@ fn row(arm: &StrategyResults, fault: &FaultDescription, impact: &FaultImpact) ->
     row
 }
 
+const fn observed(what: Observable) -> &'static str {
+    match what {
+        Observable::All => "all",
+        Observable::Effects => "effects",
+        Observable::SuccessRate => "success_rate",
+    }
+}
+
 fn time_cells(observed: &[Observed]) -> Row {
+    if observed.is_empty() {
+        return vec![String::new(); 4];
+    }
     let sample: Vec<f64> = observed.iter().map(|&o| later_if_censored(o)).collect();
     let censored = sample.iter().filter(|time| time.is_infinite()).count();
     let median = median(&sample);

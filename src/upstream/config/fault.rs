@@ -37,8 +37,8 @@ pub enum FaultKind {
         /// Time until a new attempt fails, in seconds.
         time_to_fail: Distribution,
     },
-    /// Nothing comes back any more: neither for new attempts nor for those in flight. Intensity: the
-    /// share of new attempts that are swallowed; those in flight when it is 1.
+    /// Nothing comes back any more: neither for new attempts nor for those in flight. Intensity:
+    /// the share of new attempts that are swallowed; those in flight when it is 1.
     Blackhole,
     /// Attempts that begin during it take `factor` times as long. Intensity: of the factor's
     /// distance from 1.
@@ -91,8 +91,8 @@ pub enum FaultKind {
         /// Time until the client's side gives up connecting, in seconds.
         time_to_fail: Distribution,
     },
-    /// Attempts that begin during it are slower, by `factor` at the start and by less and less until
-    /// the end. It has no ramp: its whole length is one, downwards.
+    /// Attempts that begin during it are slower, by `factor` at the start and by less and less
+    /// until the end. It has no ramp: its whole length is one, downwards.
     ColdStart {
         /// Above 0; 3 = three times slower at the start.
         factor: f64,

@@ -1,9 +1,10 @@
 //! The door of an account: what becomes of an attempt that arrives.
 //!
-//! In this order: no such model (404), partition, blackhole, outage or fast errors, quota (429), room
-//! (a full station refuses), error faults, which answer without occupying anything, and at last a slot or the
-//! queue, where service or a calm-weather failure takes its time. Quota is taken here, also if the
-//! station then refuses. A fault counts if it is in force now, however long the attempt then waits.
+//! In this order: no such model (404), partition, blackhole, outage or fast errors, quota (429),
+//! room (a full station refuses), error faults, which answer without occupying anything, and at
+//! last a slot or the queue, where service or a calm-weather failure takes its time. Quota is taken
+//! here, also if the station then refuses. A fault counts if it is in force now, however long the
+//! attempt then waits.
 //!
 //! An attempt's random numbers come from its own stream, in a fixed order: one uniform number for
 //! calm failures and one for error faults, always; then whatever its ending needs. An attempt has

@@ -46,9 +46,9 @@ impl Fleet {
         }
     }
 
-    /// A blackhole or partition is there in full: the attempts concerned never report again. They keep their slots
-    /// and places, for to the account they are connections like others, until the client hangs up;
-    /// until then the account also goes on producing, and charging.
+    /// A blackhole or partition is there in full: the attempts concerned never report again. They
+    /// keep their slots and places, for to the account they are connections like others, until the
+    /// client hangs up; until then the account also goes on producing, and charging.
     fn silence(&mut self, fault: FaultNumber) {
         for attempt in self.concerned(fault) {
             self.attempts[attempt.at()].silent = true;
@@ -56,9 +56,9 @@ impl Fleet {
         }
     }
 
-    /// An outage is there in full: the attempts concerned are broken off, and reported one by one, in
-    /// the order in which they began. All leave before anyone takes their places, so that nobody is
-    /// started who is about to break off.
+    /// An outage is there in full: the attempts concerned are broken off, and reported one by one,
+    /// in the order in which they began. All leave before anyone takes their places, so that nobody
+    /// is started who is about to break off.
     fn break_off(&mut self, now: Timestamp, fault: FaultNumber) {
         let concerned = self.concerned(fault);
         for &attempt in &concerned {
