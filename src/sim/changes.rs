@@ -17,7 +17,8 @@ use std::collections::BTreeSet;
 #[derive(Clone, Debug)]
 pub(super) struct Changes<'a> {
     accounts: &'a [Account],
-    changes: Vec<&'a Fault>,
+    /// Each with its accounts in order.
+    changes: Vec<(&'a Fault, Vec<AccountIndex>)>,
     /// Times at which something changes, the next one last.
     ahead: Vec<Timestamp>,
     /// The next of them; [`Timestamp::NEVER`] if there is none.
@@ -33,8 +34,15 @@ impl<'a> Changes<'a> {
                 FaultKind::PriceChange { .. } | FaultKind::Absent
             )
         };
-        let changes: Vec<&Fault> = faults.iter().filter(told).collect();
-        let times = changes.iter().flat_map(|fault| [fault.start, fault.end]);
+        let in_order = |fault: &'a Fault| {
+            let mut accounts = fault.accounts.clone();
+            accounts.sort_unstable();
+            (fault, accounts)
+        };
+        let changes: Vec<_> = faults.iter().filter(told).map(in_order).collect();
+        let times = changes
+            .iter()
+            .flat_map(|(fault, _)| [fault.start, fault.end]);
         let times: BTreeSet<Timestamp> = times
             .filter(|time| Timestamp::ZERO < *time && *time < Timestamp::NEVER)
             .collect();
@@ -68,12 +76,10 @@ impl<'a> Changes<'a> {
             return Vec::new();
         };
         self.look_ahead();
-        let due = self
-            .changes
-            .iter()
-            .filter(|fault| fault.start == now || fault.end == now);
+        let changes = self.changes.iter();
+        let due = changes.filter(|(fault, _)| fault.start == now || fault.end == now);
         let accounts: BTreeSet<AccountIndex> =
-            due.flat_map(|fault| &fault.accounts).copied().collect();
+            due.flat_map(|(_, accounts)| accounts).copied().collect();
         accounts
             .into_iter()
             .map(|account| self.described(account, now))
@@ -87,10 +93,10 @@ impl<'a> Changes<'a> {
     /// The account as it is at `now`.
     fn described(&self, account: AccountIndex, now: Timestamp) -> Account {
         let mut described = self.accounts[account.at()].clone();
-        let in_force = self.changes.iter().filter(|fault| {
-            fault.start <= now && now < fault.end && fault.accounts.contains(&account)
+        let in_force = self.changes.iter().filter(|(fault, accounts)| {
+            fault.start <= now && now < fault.end && accounts.binary_search(&account).is_ok()
         });
-        for fault in in_force {
+        for (fault, _) in in_force {
             match fault.kind {
                 FaultKind::Absent => described.availability = Availability::Disabled,
                 FaultKind::PriceChange { factor } => {

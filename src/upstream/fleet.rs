@@ -170,6 +170,7 @@ impl Fleet {
         state.started = now;
         state.holds_slot = admission == Admission::RunsInSlot;
         state.silent = reception == Reception::Lost;
+        state.unsent = reception == Reception::Unsent;
         state.stream = stream_of(request, &state.plan);
         state.round_trip = round_trip;
         if admission != Admission::Waits {

@@ -357,14 +357,38 @@ impl Builder {
             _ => format!("provider = \"{provider}\""),
         };
         let fails = self.pick(&FAILURES[..6]);
-        let what = match self.rng.below(4) {
+        // Few different times, so that boundaries often fall together with each other.
+        let (start, length) = (self.rng.below(seconds / 5) * 5, 5 + 5 * self.rng.below(6));
+        let ramp = 5 * self.rng.below(5);
+        let what = match self.rng.below(8) {
             0 => format!("kind = \"outage\"\nfailure = \"{fails}\""),
             1 => "kind = \"blackhole\"".to_owned(),
             2 => format!("kind = \"brownout\"\nfactor = {}", 0.5 + self.uniform(10.0)),
-            _ => format!("kind = \"errors\"\nrate = {}", self.uniform(1.0)),
+            3 => format!("kind = \"errors\"\nrate = {}", self.uniform(1.0)),
+            4 => format!("kind = \"fast_errors\"\nfailure = \"{fails}\""),
+            5 => "kind = \"flapping\"\nperiod = \"1500ms\"".to_owned(),
+            6 => {
+                let _ = write!(
+                    text,
+                    "[[faults]]\nkind = \"outage\"\n{whom}\ncold_start = {{ factor = 2, ramp = \
+                     \"5s\" }}\nincidents = {{ mean_gap = \"{seconds}s\", shape = 0.7, \
+                     median_duration = \"{length}s\", sigma = 1, together = \"account\" }}\n"
+                );
+                return;
+            }
+            _ if text.contains("availability") => "kind = \"blackhole\"".to_owned(),
+            _ => {
+                let start = start + 5;
+                let _ = write!(
+                    text,
+                    "[[faults]]\nkind = \"account_removed\"\n{whom}\nstart = \"{}s\"\n\
+                     duration = \"{length}s\"\n",
+                    start.min(seconds - 1)
+                );
+                return;
+            }
         };
-        // Few different times, so that boundaries often fall together with each other.
-        let (start, length) = (self.rng.below(seconds / 5) * 5, 5 + 5 * self.rng.below(6));
+        let what = format!("{what}\nramp = \"{ramp}s\"");
         let _ = write!(
             text,
             "[[faults]]\n{what}\n{whom}\nstart = \"{start}s\"\nduration = \"{length}s\"\n"

@@ -196,6 +196,48 @@ broken! {
         [[faults]]\nkind = \"outage\"\nprovider = \"google\"\nstart = \"1min\"\nduration = \"0s\"");
     fault_keys: plus("[[faults]]\nkind = \"brownout\"\nprovider = \"anthropic\"\n\
         start = \"1min\"\nduration = \"1min\"\nrate = 0.5");
+    fault_ramps_and_lengths: plus("[[faults]]\nkind = \"cold_start\"\nprovider = \"anthropic\"\n\
+        start = \"1min\"\nduration = \"1min\"\nfactor = 3\n\
+        [[faults]]\nkind = \"price_change\"\nprovider = \"anthropic\"\nstart = \"1min\"\n\
+        factor = -1\nramp = \"1min\"\n\
+        [[faults]]\nkind = \"account_added\"\naccounts = \"claude-1\"\nstart = \"0s\"");
+    fault_flapping: plus("[[faults]]\nkind = \"flapping\"\nprovider = \"anthropic\"\n\
+        start = \"1min\"\nduration = \"1min\"\nperiod = \"1ms\"\nduty = 1\n\
+        [[faults]]\nkind = \"flapping\"\nprovider = \"anthropic\"\nstart = \"1min\"\n\
+        duration = \"1min\"\nperiod = \"2min\"");
+    fault_of_what_is_not_there: plus("[[faults]]\nkind = \"rate_limit\"\nfactor = 0.1\n\
+        provider = \"anthropic\"\nstart = \"1min\"\nduration = \"1min\"\n")
+        .replace("prices = { input = \"$3/Mtok\", output = \"$15/Mtok\" }\n", "")
+        + "[[faults]]\nkind = \"price_change\"\naccounts = \"all\"\nstart = \"1min\"\nfactor = 2\n";
+    fault_removes_what_is_out: with("count = 3", "count = 3\navailability = \"draining\"")
+        + "[[faults]]\nkind = \"account_removed\"\naccounts = \"all\"\nstart = \"1min\"\n";
+    fault_partition: plus("[[faults]]\nkind = \"partition\"\nmodel = \"claude-sonnet\"\n\
+        start = \"1min\"\nduration = \"1min\"\n\
+        [[faults]]\nkind = \"partition\"\nregion = \"us-east\"\nfrom = [\"mars\", 3]\n\
+        start = \"1min\"\nduration = \"1min\"");
+    fault_partition_behind_the_gateway:
+        with("names = [\"us-east\", \"eu-west\"]", "names = [\"us-east\", \"eu-west\"]\n\
+        gateway = \"us-east\"")
+        + "[[faults]]\nkind = \"partition\"\nregion = \"us-east\"\nfrom = \"eu-west\"\n\
+           start = \"1min\"\nduration = \"1min\"";
+    incidents_keys: plus("[[faults]]\nkind = \"outage\"\nprovider = \"anthropic\"\n\
+        start = \"1min\"\nincidents = { shape = 0, mean_duration = \"1h\", median_duration = \"1h\", \
+        together = \"region\" }\n\
+        [[faults]]\nkind = \"account_removed\"\naccounts = \"all\"\n\
+        incidents = { mean_gap = \"1h\", median_duration = \"1min\" }");
+    incidents_that_cannot_be: plus("[[faults]]\nkind = \"outage\"\nprovider = \"anthropic\"\n\
+        incidents = { mean_gap = \"1min\", median_duration = \"1min\", overlap = 0.5 }\n\
+        [[faults]]\nkind = \"outage\"\nprovider = \"anthropic\"\n\
+        incidents = { mean_gap = \"1ms\", median_duration = \"1ms\", together = \"account\" }");
+    network_keys: plus("[network]\nloss = 2\ndelays = \"5ms\"\n\
+        [[network.links]]\nbetween = [\"us-east\", \"mars\"]\nloss = 0.1\n\
+        [[network.links]]\nbetween = \"us-east\"\n\
+        [[network.links]]\nbetween = [\"us-east\"]\nlost_after = \"1s\"\n");
+    network_links_twice: plus("[network]\ndelay = \"5ms\"\nlost_after = \"5s\"\n\
+        [[network.links]]\nbetween = [\"us-east\", \"eu-west\"]\nloss = 0.1\n\
+        [[network.links]]\nbetween = [\"eu-west\", \"us-east\"]\nloss = 0.2\n");
+    network_that_swallows: plus("[routing]\ndeadline = \"none\"\n\
+        [network]\nloss = 0.1\nlost_after = \"never\"\n");
     requests_that_never_end: plus("[routing]\ndeadline = \"none\"\n[[faults]]\n\
         kind = \"blackhole\"\naccounts = \"claude-1\"\nstart = \"1min\"\nduration = \"1min\"");
     segments_out_of_order: with(

@@ -288,11 +288,41 @@ fn faults_say_what_the_file_says() {
             "blackhole of pool-{n} in us",
             "brownout of model big",
             "errors of all accounts",
+            "fast_errors of all accounts",
+            "rate_limit of pool-{n}",
+            "flapping of provider google",
+            "partition of region us from eu",
+            "cold_start of model big",
+            "price_change of provider google",
+            "account_removed of all accounts",
+            "account_added of pool-1",
+            "outage of all accounts at anthropic",
+            "outage of all accounts at google",
         ]
     );
     let faults = &scenario.upstream.faults;
     let hit: Vec<usize> = faults.iter().map(|fault| fault.accounts.len()).collect();
-    assert_eq!(hit, [2, 1000, 1002, 1003]);
+    assert_eq!(hit[..4], [2, 1000, 1002, 1003]);
+    assert_eq!(faults.len(), 12);
+    assert_eq!(faults[4].ramp, Duration::from_secs(5));
+    let entry = &scenario.upstream.incidents[0];
+    assert_eq!(entry.sources.len(), 2);
+    assert_eq!(entry.gap.mean().round(), 300.0);
+    assert!(
+        (entry.length.mean() - 60.0).abs() < 1e-9,
+        "{}",
+        entry.length.mean()
+    );
+    let links = &scenario.upstream.network.links;
+    assert_eq!(
+        (links.len(), links[0].loss, links[1].loss),
+        (2, 0.002, 0.001)
+    );
+    assert!(
+        links
+            .iter()
+            .all(|link| link.lost_after.is_some() && link.delay.is_some())
+    );
     assert!(matches!(faults[2].kind, FaultKind::Brownout { factor } if factor == 2.5));
     assert!(faults[2].model.is_some());
 }

@@ -196,7 +196,7 @@ fn scheduled(
         end: to,
         ramp: kind.fault_ramp(),
     };
-    let name = target.describe(kind.word.name(), context);
+    let name = kind.describe(target, context);
     let about = describe(kind.word, name.clone(), vec![(start, shown_end)], false);
     let cold = kind.cold_start.map(|cold| {
         let cold = cold.after(target.accounts.clone(), target.model, to);

@@ -47,10 +47,16 @@ impl Panel {
                 (start, end) = (start.min(from), end.max(to));
             }
             let font = Font::new(11.0).colour(GREY);
-            if end + 6.0 + font.width(name) < WIDTH - 10.0 {
-                canvas.text(name, (end + 6.0, y), font);
+            let mut named = faults.iter().filter(|f| row_name(faults, f) == *name);
+            let text = if named.any(|fault| fault.by_chance) {
+                &format!("{name} (replication 0)")
             } else {
-                canvas.text(name, (start - 6.0, y), font.anchor(Anchor::End));
+                *name
+            };
+            if end + 6.0 + font.width(text) < WIDTH - 10.0 {
+                canvas.text(text, (end + 6.0, y), font);
+            } else {
+                canvas.text(text, (start - 6.0, y), font.anchor(Anchor::End));
             }
         }
     }

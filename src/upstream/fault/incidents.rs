@@ -150,3 +150,6 @@ fn merged(mut spans: Vec<Span>) -> Vec<Span> {
     }
     merged
 }
+
+#[cfg(test)]
+mod tests;

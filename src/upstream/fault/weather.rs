@@ -71,7 +71,11 @@ pub(super) fn compose<'a>(
 ) -> Weather<'a> {
     let (mut slowdown, mut left, mut error) = (1.0, u, None);
     for fault in faults.filter(|fault| concerns(fault, sent)) {
-        let intensity = fault.intensity(now);
+        let intensity = match fault.kind {
+            // Its ramp makes the times down longer, each of which is full.
+            FaultKind::Flapping { .. } => 1.0,
+            _ => fault.intensity(now),
+        };
         if let FaultKind::Brownout { factor } = fault.kind {
             slowdown *= 1.0 + (factor - 1.0) * intensity;
         } else if let FaultKind::ColdStart { factor } = fault.kind {

@@ -40,3 +40,26 @@ impl Weibull {
         self.quantile(rng.uniform())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Of the published law of Anthropic's incidents: 91 h in the mean with shape 0.70. The scale is
+    /// 91 h / gamma(1 + 1 / 0.7) = 91 h / 1.26582, and the median that, times ln(2) to the 1 / 0.7.
+    #[test]
+    fn mean_and_quantiles_are_those_of_theory() {
+        let law = Weibull::new(91.0, 0.7).unwrap();
+        assert!((law.mean() - 91.0).abs() < 1e-9);
+        assert!(
+            (law.quantile(0.5) - 42.59).abs() < 0.01,
+            "{}",
+            law.quantile(0.5)
+        );
+        let exponential = Weibull::new(10.0, 1.0).unwrap();
+        for p in [0.0, 0.1, 0.5, 0.99] {
+            assert!((exponential.quantile(p) + 10.0 * libm::log(1.0 - p)).abs() < 1e-9);
+        }
+        assert!(Weibull::new(0.0, 1.0).is_none() && Weibull::new(1.0, 0.1).is_none());
+    }
+}

@@ -23,6 +23,8 @@ pub(super) struct Attempt {
     pub(super) holds_slot: bool,
     /// Nothing will ever be reported of it.
     pub(super) silent: bool,
+    /// It never reached the account.
+    pub(super) unsent: bool,
     pub(super) stream: Stream,
     /// When the client was last known to have had a token; meaningless before the first.
     pub(super) progressed: Timestamp,
@@ -136,6 +138,7 @@ impl Attempt {
         started: Timestamp::ZERO,
         holds_slot: false,
         silent: false,
+        unsent: false,
         stream: Stream::None,
         progressed: Timestamp::ZERO,
         round_trip: Duration::ZERO,

@@ -8,7 +8,7 @@ use super::attempt::{Attempt, Phase};
 use crate::request::{AccountIndex, AttemptId};
 use crate::time::Timestamp;
 use crate::upstream::fault::{FaultNumber, Sent, Strike};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 impl Fleet {
     /// Carries out the next start, step or end of a fault, which is due at `due`.
@@ -24,22 +24,18 @@ impl Fleet {
     /// A cut of quotas has started, changed or ended. Cuts that overlap multiply; one that names
     /// several accounts of an organisation cuts what these share once.
     fn cut_quotas(&mut self, now: Timestamp, fault: FaultNumber) {
-        let quota_of = |account: &AccountIndex| self.accounts.get(account.at())?.quota;
-        let concerned: BTreeSet<usize> = self
-            .faults
-            .accounts(fault)
-            .iter()
-            .filter_map(quota_of)
-            .collect();
-        for quota in concerned {
-            let cuts = self.faults.cuts();
-            let cut = |accounts: &[AccountIndex]| {
-                accounts
-                    .iter()
-                    .any(|account| quota_of(account) == Some(quota))
-            };
-            let factor = cuts.filter(|(accounts, _)| cut(accounts)).map(|(_, f)| f);
-            let factor: f64 = factor.product();
+        let quotas_of = |accounts: &[AccountIndex]| -> BTreeSet<usize> {
+            let quota = |account: &AccountIndex| self.accounts.get(account.at())?.quota;
+            accounts.iter().filter_map(quota).collect()
+        };
+        let concerned = quotas_of(self.faults.accounts(fault)).into_iter();
+        let mut factors: BTreeMap<usize, f64> = concerned.map(|quota| (quota, 1.0)).collect();
+        for (accounts, left) in self.faults.cuts() {
+            for quota in quotas_of(accounts) {
+                factors.entry(quota).and_modify(|factor| *factor *= left);
+            }
+        }
+        for (quota, factor) in factors {
             if let Some(buckets) = self.quotas.get_mut(quota) {
                 buckets.scale(now, factor);
             }
@@ -81,13 +77,14 @@ impl Fleet {
     }
 
     /// Attempts in flight that a fault concerns and that can still be heard of, in the order in
-    /// which they began.
+    /// which they began. Those that never got there are none of its business.
     fn concerned(&self, fault: FaultNumber) -> Vec<AttemptId> {
         let mut concerned: Vec<(u64, AttemptId)> = (0..)
             .zip(&self.attempts)
             .filter(|(_, attempt)| {
                 matches!(attempt.phase, Phase::Waiting | Phase::Started)
                     && !attempt.silent
+                    && !attempt.unsent
                     && self.faults.concerns(fault, attempt.account, sent(attempt))
             })
             .map(|(id, attempt)| (attempt.begun, AttemptId(id)))

@@ -140,3 +140,74 @@ fn p21_nobody_notices_a_limited_account() {
         assert_eq!(arm.accounts[1].breaker_openings, 0, "a 429 is no failure");
     }
 }
+
+/// 22: keys of one organisation share a quota, so rotating them does not help.
+///
+/// Three keys of 60 requests a minute each, asked 6 times a second for ten minutes. Of three
+/// organisations they answer 3 (60 + 600) = 1,980 requests, of one organisation 660, whether it has
+/// three keys or one. Routing that counts a quota for each key, because nobody told it of the
+/// organisation, runs into refusals instead of leaving the keys alone; it gets no more.
+#[test]
+fn p22_keys_of_one_organisation_share_a_quota() {
+    let text = |keys: u32, organisation: &str| {
+        format!(
+            r#"
+            duration = "10min"
+            strategies = ["round_robin"]
+            workload = {{ arrivals = "poisson", rate = "6rps", classes = [
+                {{ name = "all", model = "m", input_tokens = 100, output_tokens = 10 }},
+            ] }}
+            [[accounts]]
+            id = "key-{{n}}"
+            count = {keys}
+            provider = "anthropic"
+            models = ["m"]
+            service = {{ total = "200ms" }}
+            quota = {{ requests_per_minute = 60 }}
+            organisation = "{organisation}"
+            "#
+        )
+    };
+    let answered = |keys, organisation| {
+        let results = results(&text(keys, organisation));
+        arm(&results, "round_robin").replications[0]
+            .counts
+            .successes
+    };
+    let within =
+        |count: u64, most: u64| assert!(count <= most && count * 100 > most * 95, "{count}");
+    within(answered(3, "org-{n}"), 1_980);
+    within(answered(3, "org"), 660);
+    within(answered(1, "org"), 660);
+}
+
+/// 22, inside of routing: declared limits of one organisation are one count, so that a strategy that
+/// is told of the quota leaves all its keys alone at once, and nothing is refused.
+#[test]
+fn p22_declared_limits_are_counted_by_organisation() {
+    let refusals = |organisation: &str| {
+        let text = format!(
+            r#"
+            duration = "10min"
+            strategies = [{{ name = "arm", strategy = "round_robin", quota_aware = true }}]
+            workload = {{ arrivals = "poisson", rate = "6rps", classes = [
+                {{ name = "all", model = "m", input_tokens = 100, output_tokens = 10 }},
+            ] }}
+            [[accounts]]
+            id = "key-{{n}}"
+            count = 3
+            provider = "anthropic"
+            models = ["m"]
+            service = {{ total = "200ms" }}
+            limits = {{ requests_per_minute = 60 }}
+            organisation = "{organisation}"
+            "#
+        );
+        let results = results(&text);
+        let arm = arm(&results, "arm");
+        let refused = (0..3).map(|at| failed_attempts(arm, at, FailureKind::RateLimited));
+        refused.sum::<u64>()
+    };
+    assert!(refusals("org") < 20, "{}", refusals("org"));
+    assert!(refusals("org-{n}") < 20);
+}

@@ -41,6 +41,9 @@ impl Together {
 /// Most incidents of an entry that are to be expected in a replication.
 const MOST_EXPECTED: f64 = 10_000.0;
 
+/// Most sources that may overlap: every pair is drawn.
+const MOST_OVERLAPPING: usize = 200;
+
 /// Fewer incidents than this in a replication are worth a word.
 const FEW_EXPECTED: f64 = 0.5;
 
@@ -113,8 +116,17 @@ impl Rule {
                 .push(finding.at(self.overlap_at, label).help(help));
             return None;
         }
+        if self.overlap > 0.0 && sources.len() > MOST_OVERLAPPING {
+            let finding = Finding::error("there is too much to overlap");
+            let label = format!("{} sources, each with every other", sources.len());
+            let help = format!("allowed: {MOST_OVERLAPPING}; let them fail together");
+            context
+                .findings
+                .push(finding.at(self.overlap_at, label).help(help));
+            return None;
+        }
         self.check_count(sources.len(), end, heading, context)?;
-        let name = target.describe(kind.word.name(), context);
+        let name = kind.describe(target, context);
         let described = |provider: &Option<Provider>| {
             let name = match provider {
                 Some(provider) if rows.len() > 1 => format!("{name} at {provider}"),

@@ -1,5 +1,6 @@
 //! The kinds of faults, and the keys that each has of its own.
 
+use super::target::Target;
 use super::{Context, cold_start};
 use crate::distribution::Distribution;
 use crate::experiment::results::Observable;
@@ -170,6 +171,21 @@ impl Word {
 }
 
 impl Kind {
+    /// In words: `partition of region eu-west from us-east`.
+    pub(super) fn describe(&self, target: &Target, context: &Context) -> String {
+        let name = target.describe(self.word.name(), context);
+        let FaultKind::Partition {
+            from: Some(from), ..
+        } = &self.fault
+        else {
+            return name;
+        };
+        let names = context.regions.unwrap_or_default();
+        let from = from.iter().filter_map(|region| names.get(region.at()));
+        let from: Vec<&str> = from.map(String::as_str).collect();
+        format!("{name} from {}", from.join(", "))
+    }
+
     /// The ramp of the fault itself.
     pub(super) fn fault_ramp(&self) -> Duration {
         match self.word {
