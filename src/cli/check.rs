@@ -6,6 +6,7 @@ use super::load::{self, OverrideArgs};
 use crate::experiment::scenario::Scenario;
 use crate::time::{Duration, Timestamp};
 use crate::workload::config::{Arrivals, RateSegment, WorkloadConfig};
+use crate::workload::trace::{Spread, Spreading};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
@@ -95,11 +96,37 @@ fn requests(workload: &WorkloadConfig, runs: u64) -> String {
     let expected = expected_requests(&workload.arrivals, workload.end);
     let exact = matches!(workload.arrivals, Arrivals::Trace(_));
     format!(
-        "{}{} a run, {} in all",
+        "{}{} a run, {} in all{}",
         if exact { "" } else { "about " },
         counted(expected, "request"),
-        grouped(expected.saturating_mul(runs))
+        grouped(expected.saturating_mul(runs)),
+        replay(&workload.arrivals)
     )
+}
+
+/// How a trace is replayed, where it is not simply as recorded.
+fn replay(arrivals: &Arrivals) -> String {
+    let Arrivals::Trace(trace) = arrivals else {
+        return String::new();
+    };
+    let mut text = String::new();
+    if trace.repeat() > 1 {
+        text += &format!("; {} passes of {}", trace.repeat(), trace.pass());
+    }
+    if let Some(Spreading {
+        how,
+        quantum,
+        detected,
+    }) = trace.spreading()
+    {
+        let how = match how {
+            Spread::Even => "evenly",
+            Spread::Random => "at random",
+        };
+        let found = if detected { " (detected)" } else { "" };
+        text += &format!("; rows of one time spread {how} over {quantum}{found}");
+    }
+    text
 }
 
 /// Mean number of arrivals before `end`, to the nearest; for a trace, its rows.
@@ -108,7 +135,7 @@ fn expected_requests(arrivals: &Arrivals, end: Timestamp) -> u64 {
     let mean = match arrivals {
         Arrivals::Poisson { rate } | Arrivals::Constant { rate } => rate.as_per_second() * whole,
         Arrivals::Piecewise(segments) => area(segments, end),
-        Arrivals::Trace(trace) => return trace.len() as u64,
+        Arrivals::Trace(trace) => return trace.requests(),
     };
     mean.round() as u64
 }

@@ -54,7 +54,7 @@ impl ArrivalProcess {
             Arrivals::Poisson { rate } => Self::Poisson(Poisson::new(*rate, rng)),
             Arrivals::Constant { rate } => Self::Constant(Constant::new(*rate)),
             Arrivals::Piecewise(segments) => Self::Piecewise(Piecewise::new(segments, end, rng)),
-            Arrivals::Trace(trace) => Self::Replay(Replay::new(Arc::clone(trace))),
+            Arrivals::Trace(trace) => Self::Replay(Replay::new(Arc::clone(trace), rng)),
         }
     }
 

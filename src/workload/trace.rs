@@ -3,15 +3,20 @@
 //! A trace is read once into valid rows, sixteen bytes each, and shared by all replications;
 //! replaying it then cannot fail. Each format is a reader of its own that turns text into instants
 //! and token counts; slicing, scaling and the checks common to all formats come after it, in one
-//! place. Nothing passes through floating-point time on the way.
+//! place. Nothing passes through floating-point time on the way. Repeating and spreading are left
+//! to the replay: a trace that runs for a week takes no more memory than the hour it repeats, and
+//! each replication spreads its rows anew.
 
 mod azure;
 mod builder;
 mod calendar;
 mod error;
 mod lines;
+mod options;
+mod quantum;
 
 pub use error::TraceError;
+pub use options::{Spread, SpreadOptions, TraceOptions};
 
 use crate::time::{Duration, Timestamp};
 use std::io::Read;
@@ -20,6 +25,9 @@ use std::io::Read;
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Trace {
     rows: Box<[TraceRow]>,
+    spreading: Option<Spreading>,
+    pass: Duration,
+    repeat: u32,
 }
 
 /// One recorded request.
@@ -34,26 +42,15 @@ pub struct TraceRow {
     pub output_tokens: u32,
 }
 
-/// What part of a trace to take, and how fast to replay it.
-#[derive(Clone, Copy, PartialEq, Debug)]
-pub struct TraceOptions {
-    /// How many times faster than recorded; above 0. Default 1; 2 halves every gap.
-    pub rate_scale: f64,
-    /// Takes the rows from the first time (inclusive) to the second (exclusive), both in recorded
-    /// time since the first row. The start of the slice becomes time 0. Default: all rows.
-    pub slice: Option<(Duration, Duration)>,
-    /// Takes no more than this many rows, of the slice where there is one. Default: all.
-    pub limit: Option<u64>,
-}
-
-impl Default for TraceOptions {
-    fn default() -> Self {
-        Self {
-            rate_scale: 1.0,
-            slice: None,
-            limit: None,
-        }
-    }
+/// How the rows of one time are spread when the trace is replayed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Spreading {
+    /// Where in the quantum they go.
+    pub how: Spread,
+    /// The step of the trace's clock, after scaling; above 0.
+    pub quantum: Duration,
+    /// Whether the quantum was found in the rows, and not stated.
+    pub detected: bool,
 }
 
 impl Trace {
@@ -94,7 +91,7 @@ impl Trace {
         &self.rows
     }
 
-    /// Number of rows, at least 1.
+    /// Number of rows, at least 1, repetitions not counted.
     #[must_use]
     pub fn len(&self) -> usize {
         self.rows.len()
@@ -106,11 +103,43 @@ impl Trace {
         self.rows.is_empty()
     }
 
-    /// Time from 0 to the last arrival.
+    /// Time from 0 to the last row, repetitions and spreading not counted.
     #[must_use]
     pub fn duration(&self) -> Duration {
         let last = self.rows.last();
         last.map_or(Duration::ZERO, |row| row.arrival.since(Timestamp::ZERO))
+    }
+
+    /// How often the rows are replayed, at least once.
+    #[must_use]
+    pub fn repeat(&self) -> u32 {
+        self.repeat
+    }
+
+    /// Number of requests: rows times repetitions.
+    #[must_use]
+    pub fn requests(&self) -> u64 {
+        self.rows.len() as u64 * u64::from(self.repeat)
+    }
+
+    /// How rows of one time are spread, where they are.
+    #[must_use]
+    pub fn spreading(&self) -> Option<Spreading> {
+        self.spreading
+    }
+
+    /// The time that the rows stand for, after which the next repetition begins: up to a mean gap
+    /// after the last row (a second, if there is only one), so that rates per second come out as
+    /// recorded; where rows are spread, up to the end of the last row's quantum.
+    #[must_use]
+    pub fn pass(&self) -> Duration {
+        self.pass
+    }
+
+    /// The time that all requests stand for: that of all passes. Every arrival is before it.
+    #[must_use]
+    pub fn end(&self) -> Duration {
+        Duration::from_nanos(self.pass.as_nanos() * u64::from(self.repeat))
     }
 
     /// Sum of the input tokens.

@@ -1,5 +1,7 @@
 //! Reading traces: the real one, written ones, broken ones, and any bytes at all.
 
+mod replay;
+
 use crate::support::{azure_trace, skipped};
 use flate2::Compression;
 use flate2::write::GzEncoder;
@@ -45,7 +47,7 @@ fn every_row_of_the_azure_trace_becomes_a_request() {
     assert_eq!(trace.output_tokens(), 4_088_665);
     assert_eq!(trace.duration().as_nanos(), 3_501_721_937_000);
 
-    let requests = replay(&trace);
+    let requests = requests_of(&trace);
     assert_eq!(requests.len(), 19_366);
     let sum = |f: fn(&Request) -> u32| requests.iter().map(|(_, r)| u64::from(f(r))).sum::<u64>();
     assert_eq!(sum(|r| r.tokens.input), 22_361_870);
@@ -56,7 +58,11 @@ fn every_row_of_the_azure_trace_becomes_a_request() {
     }
 }
 
-fn replay(trace: &Arc<Trace>) -> Vec<(Timestamp, Request)> {
+fn requests_of(trace: &Arc<Trace>) -> Vec<(Timestamp, Request)> {
+    requests_of_replication(trace, 0)
+}
+
+fn requests_of_replication(trace: &Arc<Trace>, replication: u32) -> Vec<(Timestamp, Request)> {
     let config = WorkloadConfig {
         arrivals: Arrivals::Trace(Arc::clone(trace)),
         classes: vec![RequestClass {
@@ -73,9 +79,9 @@ fn replay(trace: &Arc<Trace>) -> Vec<(Timestamp, Request)> {
             regions: vec![],
             preferences: UserPreferences::default(),
         }],
-        end: Timestamp::ZERO + trace.duration() + Duration::from_nanos(1),
+        end: Timestamp::ZERO + trace.end(),
     };
-    let mut workload = Workload::new(&config, Streams::new(1, 0));
+    let mut workload = Workload::new(&config, Streams::new(1, replication));
     std::iter::from_fn(|| workload.take()).collect()
 }
 
@@ -157,6 +163,7 @@ fn options() {
         rate_scale: 4.0,
         slice: slice(1000, 3501),
         limit: Some(1),
+        ..default
     };
     assert_eq!(with(all), [0]);
     assert_eq!(with(TraceOptions { limit: None, ..all }), [0, 625_000_000]);

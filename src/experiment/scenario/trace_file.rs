@@ -4,6 +4,8 @@
 //! from the scenario's directory, so that a scenario and its trace can move together; a path given
 //! by `--set` starts from the current directory, as every path on a command line does.
 
+mod options;
+
 use super::decode;
 use super::diagnostics::{Finding, Findings};
 use super::document::Node;
@@ -19,13 +21,16 @@ use std::path::Path;
 use std::sync::Arc;
 
 /// Keys of `[workload]` that only a trace has.
-pub(super) const KEYS: [&str; 6] = [
+pub(super) const KEYS: [&str; 9] = [
     "path",
     "format",
     "rate_scale",
     "slice_start",
     "slice_end",
     "limit",
+    "repeat",
+    "spread",
+    "quantum",
 ];
 
 /// A trace that was read.
@@ -39,18 +44,14 @@ pub(super) struct TraceFile {
 }
 
 impl TraceFile {
-    /// A mean gap after the last arrival (a second, if there is only one), so that rates per second
-    /// are over the time that the rows stand for.
+    /// Just after the last arrival; see [`Trace::end`].
     pub(super) fn end(&self) -> Duration {
-        let gaps = self.requests().saturating_sub(1);
-        let last = self.trace.duration();
-        let gap = last.as_nanos().checked_div(gaps).unwrap_or(1_000_000_000);
-        last + Duration::from_nanos(gap.max(1))
+        self.trace.end()
     }
 
     /// Number of requests.
     pub(super) fn requests(&self) -> u64 {
-        self.trace.len() as u64
+        self.trace.requests()
     }
 }
 
@@ -59,17 +60,9 @@ pub(super) fn read(section: &mut Section, context: &Context) -> Option<TraceFile
     let findings = context.findings;
     let format = decode::word("trace format", &["azure"], |format| format);
     let format = section.required("format", "\"azure\"", format);
-    let scale = section.or("rate_scale", 1.0, decode::factor);
-    let start = section.optional("slice_start", decode::duration);
-    let end = section.optional("slice_end", decode::positive_duration);
-    let limit = section.optional("limit", decode::count(1..=u64::MAX));
-    let slice = slice(section, (start?, end?), findings);
+    let options = options::read(section, findings);
     let path = path(section, context);
-    let options = TraceOptions {
-        rate_scale: scale?,
-        slice: slice?,
-        limit: limit?,
-    };
+    let options = options?;
     format?;
     let (path, node) = path?;
     let full = if node.span.source == 0 {
@@ -78,34 +71,6 @@ pub(super) fn read(section: &mut Section, context: &Context) -> Option<TraceFile
         path.clone().into()
     };
     open(&path, node, &full, &options, findings)
-}
-
-type Slice = Option<(Duration, Duration)>;
-
-fn slice(
-    section: &Section,
-    (start, end): (Option<Duration>, Option<Duration>),
-    findings: &Findings,
-) -> Option<Slice> {
-    if start.is_none() && end.is_none() {
-        return Some(None);
-    }
-    let ends = (
-        start.unwrap_or(Duration::ZERO),
-        end.unwrap_or(Duration::MAX),
-    );
-    if ends.0 >= ends.1 {
-        let key = if end.is_some() {
-            "slice_end"
-        } else {
-            "slice_start"
-        };
-        let finding = Finding::error("the slice of the trace is empty");
-        let label = format!("the slice goes from {} to {}", ends.0, ends.1);
-        findings.push(finding.at(section.span(key), label));
-        return None;
-    }
-    Some(Some(ends))
 }
 
 fn path<'a>(section: &mut Section<'a>, context: &Context) -> Option<(String, &'a Node)> {

@@ -1,7 +1,9 @@
-//! From recorded instants to the rows of a trace: order, slice, scale, limit.
+//! From recorded instants to the rows of a trace: order, slice, scale, limit, and the time that all
+//! of it stands for.
 
 use super::error::LineError;
-use super::{Trace, TraceOptions, TraceRow};
+use super::quantum;
+use super::{SpreadOptions, Spreading, Trace, TraceOptions, TraceRow};
 use crate::time::{Duration, Timestamp};
 use crate::workload::arrivals::TokenCounts;
 use crate::workload::quotient::Quotient;
@@ -15,9 +17,13 @@ pub struct Builder {
     start: u64,
     end: u64,
     limit: u64,
+    repeat: u32,
+    spread: Option<SpreadOptions>,
     first: Option<u64>,
     last: u64,
     rows: Vec<TraceRow>,
+    /// Distances between recorded times that differ, while the quantum is to be found in them.
+    distances: Vec<u64>,
     past_the_slice: bool,
 }
 
@@ -35,9 +41,12 @@ impl Builder {
             start: start.as_nanos(),
             end: end.as_nanos(),
             limit: options.limit.unwrap_or(u64::MAX),
+            repeat: options.repeat.max(1),
+            spread: options.spread,
             first: None,
             last: 0,
             rows: Vec::new(),
+            distances: Vec::new(),
             past_the_slice: false,
         })
     }
@@ -54,14 +63,17 @@ impl Builder {
                            rows must be in order of time";
             return Err(LineError::new(1, message));
         }
-        self.last = instant;
+        let distance = instant - std::mem::replace(&mut self.last, instant);
         let offset = instant - *self.first.get_or_insert(instant);
         self.past_the_slice = offset >= self.end;
         if (self.start..self.end).contains(&offset) {
             // From the offset, not from the row before: no error adds up.
-            let arrival = Quotient::new(offset - self.start, self.rate_scale).rounded();
+            let arrival = within_range(self.scaled(offset - self.start))?;
+            if distance > 0 && !self.rows.is_empty() && self.detects() {
+                self.distances.push(distance);
+            }
             self.rows.push(TraceRow {
-                arrival: within_range(arrival)?,
+                arrival,
                 input_tokens: tokens.input,
                 output_tokens: tokens.output,
             });
@@ -69,8 +81,17 @@ impl Builder {
         Ok(())
     }
 
+    fn scaled(&self, nanos: u64) -> u64 {
+        Quotient::new(nanos, self.rate_scale).rounded()
+    }
+
+    /// Whether the quantum is to be found in the times.
+    fn detects(&self) -> bool {
+        self.spread.is_some_and(|spread| spread.quantum.is_none())
+    }
+
     /// The trace; at least one row must have been taken.
-    pub fn finish(self) -> Result<Trace, LineError> {
+    pub fn finish(mut self) -> Result<Trace, LineError> {
         if self.rows.is_empty() {
             let message = match self.first {
                 _ if self.limit == 0 => "a limit of 0 leaves no row; at least 1 is needed",
@@ -79,10 +100,50 @@ impl Builder {
             };
             return Err(LineError::new(1, message));
         }
+        let spreading = self.spreading()?;
+        let last = self.rows.last().map_or(0, |row| row.arrival.as_nanos());
+        let rest = match spreading {
+            Some(spreading) => spreading.quantum.as_nanos(),
+            None => mean_gap(last, self.rows.len()),
+        };
+        let pass = last.saturating_add(rest);
+        if pass.saturating_mul(u64::from(self.repeat)) > LATEST.as_nanos() {
+            let pass = Duration::from_nanos(pass);
+            let message = format!(
+                "{} times {pass} is more than 100 years; check `repeat` and the rate scale",
+                self.repeat
+            );
+            return Err(LineError::new(1, message));
+        }
         Ok(Trace {
             rows: self.rows.into_boxed_slice(),
+            spreading,
+            pass: Duration::from_nanos(pass),
+            repeat: self.repeat,
         })
     }
+
+    fn spreading(&mut self) -> Result<Option<Spreading>, LineError> {
+        let Some(SpreadOptions { how, quantum }) = self.spread else {
+            return Ok(None);
+        };
+        let recorded = match quantum {
+            Some(quantum) => quantum.as_nanos(),
+            None => quantum::detect(std::mem::take(&mut self.distances))
+                .map_err(|message| LineError::new(1, message))?,
+        };
+        Ok(Some(Spreading {
+            how,
+            quantum: Duration::from_nanos(self.scaled(recorded).max(1)),
+            detected: quantum.is_none(),
+        }))
+    }
+}
+
+/// Mean distance of rows, the last of them at `last`; a second, if there is only one.
+fn mean_gap(last: u64, rows: usize) -> u64 {
+    let gaps = rows as u64 - 1;
+    last.checked_div(gaps).unwrap_or(1_000_000_000).max(1)
 }
 
 fn within_range(arrival: u64) -> Result<Timestamp, LineError> {
