@@ -68,7 +68,8 @@ impl Workload {
         let at = self.next_arrival()?;
         let id = self.next_id;
         let attributes = self.streams.stream(Purpose::Attributes, id.0);
-        let request = self.mix.request(id, self.next_tokens, attributes)?;
+        let recorded = (self.next_tokens, self.process.details());
+        let request = self.mix.request(id, recorded, attributes)?;
         self.next_id.0 += 1;
         self.advance();
         Some((at, request))

@@ -10,6 +10,7 @@ mod poisson;
 mod replay;
 
 use super::config::Arrivals;
+use super::trace::RowDetails;
 use crate::rng::Rng;
 use crate::time::Timestamp;
 use constant::Constant;
@@ -68,6 +69,15 @@ impl ArrivalProcess {
             Self::Replay(process) => return process.next(),
         };
         Some(Arrival { at, tokens: None })
+    }
+
+    /// What a recording states of the arrival last returned, beyond its tokens.
+    #[inline]
+    pub fn details(&self) -> Option<RowDetails> {
+        match self {
+            Self::Replay(process) => process.details(),
+            _ => None,
+        }
     }
 }
 

@@ -4,10 +4,12 @@
 //! fixed order: class, input tokens, output tokens, streaming, region. Token counts, whose samplers
 //! need a varying number of words, split off a stream by that word. So no attribute moves another:
 //! a scenario that only changes its token distribution, or replays recorded token counts, keeps
-//! every request's class, region and streaming.
+//! every request's class, region and streaming. What a recorded row states takes the place of what
+//! was drawn, and moves nothing else either.
 
 use super::arrivals::TokenCounts;
 use super::config::RequestClass;
+use super::trace::RowDetails;
 use super::weighted::Weighted;
 use crate::distribution::Distribution;
 use crate::request::{ClassIndex, RegionIndex, Request, RequestFeatures, RequestId, Usage};
@@ -15,7 +17,11 @@ use crate::rng::Rng;
 
 /// The classes of a workload, ready to draw from.
 #[derive(Clone, Debug)]
-pub struct RequestMix(Weighted<Class>);
+pub struct RequestMix {
+    drawn: Weighted<Class>,
+    /// All of them, by index, for rows that name theirs.
+    named: Box<[Class]>,
+}
 
 #[derive(Clone, Debug)]
 struct Class {
@@ -33,28 +39,36 @@ impl RequestMix {
     /// A mix of the given classes by their weights.
     pub fn new(classes: &[RequestClass]) -> Self {
         let indexed = (0u16..).zip(classes);
-        Self(Weighted::new(indexed.map(|(index, class)| {
-            (class.weight, Class::new(ClassIndex(index), class))
-        })))
+        let named: Box<[Class]> = indexed
+            .map(|(index, class)| Class::new(ClassIndex(index), class))
+            .collect();
+        let weights = classes.iter().map(|class| class.weight);
+        Self {
+            drawn: Weighted::new(weights.zip(named.iter().cloned())),
+            named,
+        }
     }
 
     /// Whether no class has a weight.
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.drawn.is_empty()
     }
 
-    /// Request number `id`, drawn from its own stream `rng`. Its token counts are those recorded,
-    /// where there are any. `None` only if the mix is empty.
+    /// Request number `id`, drawn from its own stream `rng`. Its token counts and the rest are as
+    /// recorded, where they are. `None` only if the mix is empty.
     #[inline]
     pub fn request(
         &self,
         id: RequestId,
-        recorded: Option<TokenCounts>,
+        (tokens, details): (Option<TokenCounts>, Option<RowDetails>),
         mut rng: Rng,
     ) -> Option<Request> {
-        let class = self.0.pick(rng.uniform())?;
+        let mut class = self.drawn.pick(rng.uniform())?;
+        if let Some(index) = details.and_then(|details| details.class) {
+            class = self.named.get(index.at())?;
+        }
         let (mut of_input, mut of_output) = (rng.split(), rng.split());
-        let tokens = recorded.unwrap_or_else(|| TokenCounts {
+        let tokens = tokens.unwrap_or_else(|| TokenCounts {
             input: class.input_tokens.sample_count(&mut of_input),
             output: class.output_tokens.sample_count(&mut of_output).max(1),
         });
@@ -62,12 +76,33 @@ impl RequestMix {
         features.estimated_tokens = tokens.input;
         features.streaming = rng.uniform() < class.streaming_share;
         features.user_region = class.regions.pick(rng.uniform()).copied();
-        Some(Request {
+        let mut request = Request {
             id,
             class: class.index,
             features,
             tokens: class.usage(tokens),
-        })
+        };
+        if let Some(details) = details {
+            state(&mut request, details, tokens);
+        }
+        Some(request)
+    }
+}
+
+/// Puts what was recorded in the place of what was drawn.
+fn state(request: &mut Request, details: RowDetails, recorded: TokenCounts) {
+    let features = &mut request.features;
+    features.model = details.model.unwrap_or(features.model);
+    features.priority = details.priority.unwrap_or(features.priority);
+    features.request_type = details.request_type.unwrap_or(features.request_type);
+    features.streaming = details.streaming.unwrap_or(features.streaming);
+    features.user_region = details.region.or(features.user_region);
+    if let Some(limit) = details.max_output_tokens {
+        features.max_output_tokens = Some(limit);
+        request.tokens.output = recorded.output.min(limit);
+    }
+    if let Some(cached) = details.cached_input {
+        request.tokens.cached_input = cached.min(recorded.input);
     }
 }
 

@@ -1,6 +1,7 @@
 //! Recorded traces: who asked when, for how many tokens.
 //!
-//! A trace is read once into valid rows, sixteen bytes each, and shared by all replications;
+//! A trace is read once into valid rows, sixteen bytes each (and as many again where they state more
+//! than a time and tokens), and shared by all replications;
 //! replaying it then cannot fail. Each format is a reader of its own that turns text into instants
 //! and token counts; slicing, scaling and the checks common to all formats come after it, in one
 //! place. Nothing passes through floating-point time on the way. Repeating and spreading are left
@@ -10,21 +11,28 @@
 mod azure;
 mod builder;
 mod calendar;
+mod details;
 mod error;
 mod lines;
+mod mooncake;
 mod options;
+mod prefix;
 mod quantum;
 
+pub use details::RowDetails;
 pub use error::TraceError;
-pub use options::{Spread, SpreadOptions, TraceOptions};
+pub use options::{CachedInput, Spread, SpreadOptions, TraceOptions};
 
 use crate::time::{Duration, Timestamp};
+use details::Packed;
 use std::io::Read;
 
 /// A recorded trace: at least one row, in order of arrival.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Trace {
     rows: Box<[TraceRow]>,
+    /// By row, or empty if no row states anything.
+    details: Box<[Packed]>,
     spreading: Option<Spreading>,
     pass: Duration,
     repeat: u32,
@@ -85,10 +93,53 @@ impl Trace {
         azure::read(lines::Lines::open(bytes)?, options)
     }
 
+    /// Reads a trace in the format of Mooncake (Qin et al., "Mooncake: Trading more storage for less
+    /// computation", FAST 2025), as text or gzip: a JSON object on each line, with the time in
+    /// milliseconds.
+    ///
+    /// ```text
+    /// {"timestamp": 27482, "input_length": 6955, "output_length": 52, "hash_ids": [46, 47, 2353]}
+    /// ```
+    ///
+    /// `hash_ids` name the blocks of 512 input tokens; they are looked at, and needed, only if
+    /// `cached_input` asks for it. Rows before the slice count as seen. Repeated rows have the
+    /// cached tokens of the first pass: a recording played again is no warmer.
+    ///
+    /// # Errors
+    /// As [`Trace::read_azure_csv`]; and at a key that the format does not have, or, with
+    /// [`CachedInput::Prefix`], at a number of blocks that does not fit the input tokens.
+    ///
+    /// # Example
+    /// ```
+    /// use routelab::workload::trace::{CachedInput, Trace, TraceOptions};
+    ///
+    /// let text = r#"{"timestamp": 0, "input_length": 700, "output_length": 9, "hash_ids": [1, 2]}
+    /// {"timestamp": 3000, "input_length": 900, "output_length": 9, "hash_ids": [1, 3]}"#;
+    /// let options = TraceOptions::default();
+    /// let trace = Trace::read_mooncake_jsonl(text.as_bytes(), CachedInput::Prefix, &options)?;
+    /// assert_eq!(trace.details(1).unwrap().cached_input, Some(512));
+    /// # Ok::<(), routelab::workload::trace::TraceError>(())
+    /// ```
+    pub fn read_mooncake_jsonl(
+        bytes: impl Read,
+        cached_input: CachedInput,
+        options: &TraceOptions,
+    ) -> Result<Self, TraceError> {
+        mooncake::read(lines::Lines::open(bytes)?, cached_input, options)
+    }
+
     /// All rows; arrivals never go back.
     #[must_use]
     pub fn rows(&self) -> &[TraceRow] {
         &self.rows
+    }
+
+    /// What the row at a position states beyond its time and tokens; `None` if no row of the trace
+    /// states anything, or there is no such row.
+    #[must_use]
+    #[inline]
+    pub fn details(&self, row: usize) -> Option<RowDetails> {
+        self.details.get(row).copied().map(Packed::unpack)
     }
 
     /// Number of rows, at least 1, repetitions not counted.

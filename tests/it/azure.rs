@@ -1,6 +1,6 @@
 //! The shipped replay of a real trace, where the trace is there: rows in, requests out.
 
-use crate::support::{azure_trace, results, skipped};
+use crate::support::{data, results, skipped};
 use routelab::experiment::results::StrategyResults;
 use routelab::experiment::scenario::{Overrides, Scenario, load};
 use routelab::record::RequestRecord;
@@ -41,7 +41,7 @@ fn by_arrival(arm: &StrategyResults) -> Vec<RequestRecord> {
 
 #[test]
 fn every_row_is_a_request_of_every_strategy() {
-    let Some(trace) = azure_trace() else {
+    let Some(trace) = data("azure2023_conv.csv.gz") else {
         return skipped("the Azure trace is not there; set ROUTELAB_DATA to its folder");
     };
     let set = ["output.requests=true", "warmup=\"0s\""];
@@ -70,7 +70,7 @@ fn every_row_is_a_request_of_every_strategy() {
 /// the file, but for the limit of the shipped classes, which is lifted here.
 #[test]
 fn every_token_is_charged_once() {
-    let Some(trace) = azure_trace() else {
+    let Some(trace) = data("azure2023_conv.csv.gz") else {
         return skipped("the Azure trace is not there; set ROUTELAB_DATA to its folder");
     };
     let mut set: Vec<String> = ["claude", "gemini"]

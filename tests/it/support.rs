@@ -1,4 +1,4 @@
-//! What several topics need: scenarios from texts, files of results, the real trace.
+//! What several topics need: scenarios from texts, files of results, real traces.
 
 use routelab::experiment::results::ScenarioResults;
 use routelab::experiment::run::{RunOptions, run};
@@ -48,16 +48,15 @@ pub(crate) fn files(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
     found
 }
 
-/// The real trace, of `azure2023_conv.csv.gz` in the folder `ROUTELAB_DATA`, or in `../shared/data`
-/// beside the project.
-pub(crate) fn azure_trace() -> Option<PathBuf> {
+/// A file of real data in the folder `ROUTELAB_DATA`, or in `../shared/data` beside the project.
+pub(crate) fn data(name: &str) -> Option<PathBuf> {
     let beside = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../shared/data");
     let folders = std::env::var_os("ROUTELAB_DATA")
         .map(PathBuf::from)
         .into_iter()
         .chain([beside]);
     folders
-        .map(|folder| folder.join("azure2023_conv.csv.gz"))
+        .map(|folder| folder.join(name))
         .find(|path| path.is_file())
 }
 

@@ -12,7 +12,7 @@ use super::document::Node;
 use super::section::Section;
 use super::workload::Context;
 use crate::time::Duration;
-use crate::workload::trace::{Trace, TraceOptions};
+use crate::workload::trace::{CachedInput, Trace, TraceError, TraceOptions};
 use sha2::{Digest, Sha256};
 use std::fmt::Write as _;
 use std::fs::File;
@@ -21,7 +21,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 /// Keys of `[workload]` that only a trace has.
-pub(super) const KEYS: [&str; 9] = [
+pub(super) const KEYS: [&str; 10] = [
     "path",
     "format",
     "rate_scale",
@@ -31,6 +31,7 @@ pub(super) const KEYS: [&str; 9] = [
     "repeat",
     "spread",
     "quantum",
+    "cached_input",
 ];
 
 /// A trace that was read.
@@ -55,22 +56,65 @@ impl TraceFile {
     }
 }
 
+/// How a trace is written down.
+#[derive(Clone, Copy)]
+enum Format {
+    Azure,
+    Mooncake(CachedInput),
+}
+
+impl Format {
+    fn read(self, bytes: impl Read, options: &TraceOptions) -> Result<Trace, TraceError> {
+        match self {
+            Self::Azure => Trace::read_azure_csv(bytes, options),
+            Self::Mooncake(cached) => Trace::read_mooncake_jsonl(bytes, cached, options),
+        }
+    }
+}
+
+/// Reads the format, and the key that only one of them has.
+fn format(section: &mut Section) -> Option<Format> {
+    let format = decode::word("trace format", &["azure", "mooncake"], |format| format);
+    let format = section.required("format", "\"azure\"", format);
+    if format.is_some_and(|format| format != "mooncake") {
+        section.refuse("cached_input", "only with format = \"mooncake\"");
+        return Some(Format::Azure);
+    }
+    let name = |cached| match cached {
+        CachedInput::None => "none",
+        CachedInput::Prefix => "prefix",
+    };
+    let ways = [CachedInput::None, CachedInput::Prefix];
+    let ways = decode::word("source of cached input", &ways, name);
+    let cached = section.or("cached_input", CachedInput::None, ways);
+    format.and(cached).map(Format::Mooncake)
+}
+
+/// Whether the trace of a section states the cached input of every request.
+pub(super) fn states_cached_input(section: &mut Section) -> bool {
+    section.node("cached_input").and_then(Node::text) == Some("prefix")
+}
+
 /// Reads the trace that a section names. `None` if that fails, which is reported.
 pub(super) fn read(section: &mut Section, context: &Context) -> Option<TraceFile> {
     let findings = context.findings;
-    let format = decode::word("trace format", &["azure"], |format| format);
-    let format = section.required("format", "\"azure\"", format);
+    let format = format(section);
     let options = options::read(section, findings);
     let path = path(section, context);
     let options = options?;
-    format?;
-    let (path, node) = path?;
+    let (format, (path, node)) = (format?, path?);
     let full = if node.span.source == 0 {
         context.base_dir.join(&path)
     } else {
         path.clone().into()
     };
-    open(&path, node, &full, &options, findings)
+    open(
+        &path,
+        node,
+        &full,
+        |bytes| format.read(bytes, &options),
+        findings,
+    )
 }
 
 fn path<'a>(section: &mut Section<'a>, context: &Context) -> Option<(String, &'a Node)> {
@@ -80,8 +124,8 @@ fn path<'a>(section: &mut Section<'a>, context: &Context) -> Option<(String, &'a
             Finding::error("this scenario replays a trace, and needs the path of its file")
                 .at(section.span("arrivals"), "no `path` is given")
                 .help(format!(
-                    "run `routelab {} --set workload.path=FILE`, where FILE is the CSV, or the \
-                     CSV compressed by gzip",
+                    "run `routelab {} --set workload.path=FILE`, where FILE is the trace, plain \
+                     or compressed by gzip",
                     context.source_name
                 ))
                 .needs_the_rest(),
@@ -98,7 +142,7 @@ fn open(
     path: &str,
     node: &Node,
     full: &Path,
-    options: &TraceOptions,
+    read: impl FnOnce(&mut Hashing) -> Result<Trace, TraceError>,
     findings: &Findings,
 ) -> Option<TraceFile> {
     let unreadable = |error: &io::Error| {
@@ -116,7 +160,7 @@ fn open(
         inner: file,
         hash: Sha256::new(),
     };
-    let read = Trace::read_azure_csv(&mut hashing, options);
+    let read = read(&mut hashing);
     // The reader may stop early; the hash is that of the whole file.
     if let Err(error) = io::copy(&mut hashing, &mut io::sink()) {
         unreadable(&error);

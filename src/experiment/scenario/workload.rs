@@ -38,12 +38,24 @@ pub(super) struct Workload {
     pub(super) classes: Option<Vec<RequestClass>>,
 }
 
+/// What a trace states of each request, so that classes must not.
+#[derive(Clone, Copy)]
+struct Recorded {
+    tokens: bool,
+    cached_input: bool,
+}
+
 /// Reads `[workload]`. `None` if there is none to speak of.
 pub(super) fn read(top: &mut Section, context: &Context) -> Option<Workload> {
     let node = top.required_node("workload", "[workload]")?;
     let mut section = Section::of(node, "[workload]", context.findings)?;
     let kind = decode::word("arrival process", &KINDS, |kind| kind);
     let kind = section.required("arrivals", "\"poisson\"", kind);
+    let recorded = Recorded {
+        tokens: kind == Some("trace"),
+        cached_input: trace_file::states_cached_input(&mut section),
+    };
+    let classes = classes::read(&mut section, context, recorded);
     let mut trace = None;
     let arrivals = match kind {
         Some("trace") => {
@@ -59,14 +71,12 @@ pub(super) fn read(top: &mut Section, context: &Context) -> Option<Workload> {
         }),
         None => None,
     };
-    let traced = kind == Some("trace");
     others(&mut section, kind);
-    let classes = classes::read(&mut section, context, traced);
     section.finish();
     Some(Workload {
         arrivals,
         trace,
-        traced,
+        traced: recorded.tokens,
         classes,
     })
 }

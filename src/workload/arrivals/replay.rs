@@ -5,7 +5,7 @@ mod spread;
 use super::{Arrival, TokenCounts};
 use crate::rng::Rng;
 use crate::time::Duration;
-use crate::workload::trace::Trace;
+use crate::workload::trace::{RowDetails, Trace};
 use spread::Spreader;
 use std::sync::Arc;
 
@@ -52,6 +52,12 @@ impl Replay {
                 output: row.output_tokens,
             }),
         })
+    }
+
+    /// What the row last returned states beyond its time and tokens.
+    #[inline]
+    pub fn details(&self) -> Option<RowDetails> {
+        self.trace.details(self.next.checked_sub(1)?)
     }
 
     fn begin_again(&mut self) -> Option<()> {

@@ -5,6 +5,7 @@
 
 use super::builder::Builder;
 use super::calendar::{FIRST_YEAR, LAST_YEAR, days_since_1970};
+use super::details::RowDetails;
 use super::error::{LineError, TraceError, quoted};
 use super::lines::Lines;
 use super::{Trace, TraceOptions};
@@ -19,7 +20,8 @@ pub fn read(mut lines: Lines, options: &TraceOptions) -> Result<Trace, TraceErro
     check_header(header).map_err(|error| error.on(1))?;
     while builder.wants_more() {
         let Some(line) = lines.next()? else { break };
-        let taken = row(line).and_then(|(instant, tokens)| builder.add(instant, tokens));
+        let taken = row(line)
+            .and_then(|(instant, tokens)| builder.add(instant, tokens, RowDetails::default()));
         taken.map_err(|error| error.on(lines.number()))?;
     }
     builder.finish().map_err(|error| error.on(lines.number()))

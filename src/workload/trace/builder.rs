@@ -1,6 +1,7 @@
 //! From recorded instants to the rows of a trace: order, slice, scale, limit, and the time that all
 //! of it stands for.
 
+use super::details::{Packed, RowDetails};
 use super::error::LineError;
 use super::quantum;
 use super::{SpreadOptions, Spreading, Trace, TraceOptions, TraceRow};
@@ -22,6 +23,8 @@ pub struct Builder {
     first: Option<u64>,
     last: u64,
     rows: Vec<TraceRow>,
+    /// Empty until a row states something, then by row.
+    details: Vec<Packed>,
     /// Distances between recorded times that differ, while the quantum is to be found in them.
     distances: Vec<u64>,
     past_the_slice: bool,
@@ -46,6 +49,7 @@ impl Builder {
             first: None,
             last: 0,
             rows: Vec::new(),
+            details: Vec::new(),
             distances: Vec::new(),
             past_the_slice: false,
         })
@@ -56,8 +60,14 @@ impl Builder {
         !self.past_the_slice && (self.rows.len() as u64) < self.limit
     }
 
-    /// The next recorded row: its time in nanoseconds since any fixed point, and its token counts.
-    pub fn add(&mut self, instant: u64, tokens: TokenCounts) -> Result<(), LineError> {
+    /// The next recorded row: its time in nanoseconds since any fixed point, its token counts, and
+    /// what else it states.
+    pub fn add(
+        &mut self,
+        instant: u64,
+        tokens: TokenCounts,
+        details: RowDetails,
+    ) -> Result<(), LineError> {
         if instant < self.last {
             let message = "time goes back: the row is earlier than the one before it; \
                            rows must be in order of time";
@@ -77,8 +87,17 @@ impl Builder {
                 input_tokens: tokens.input,
                 output_tokens: tokens.output,
             });
+            self.keep(Packed::new(details));
         }
         Ok(())
+    }
+
+    /// Keeps what the row last taken states, if it or one before states anything.
+    fn keep(&mut self, details: Packed) {
+        if !self.details.is_empty() || details != Packed::NOTHING {
+            self.details.resize(self.rows.len() - 1, Packed::NOTHING);
+            self.details.push(details);
+        }
     }
 
     fn scaled(&self, nanos: u64) -> u64 {
@@ -95,7 +114,7 @@ impl Builder {
         if self.rows.is_empty() {
             let message = match self.first {
                 _ if self.limit == 0 => "a limit of 0 leaves no row; at least 1 is needed",
-                None => "the trace has no rows; expected at least one below the header",
+                None => "the trace has no rows; at least 1 is needed",
                 Some(_) => "no row lies in the slice; it counts from the first row of the trace",
             };
             return Err(LineError::new(1, message));
@@ -117,6 +136,7 @@ impl Builder {
         }
         Ok(Trace {
             rows: self.rows.into_boxed_slice(),
+            details: self.details.into_boxed_slice(),
             spreading,
             pass: Duration::from_nanos(pass),
             repeat: self.repeat,

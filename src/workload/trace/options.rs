@@ -49,3 +49,14 @@ pub enum Spread {
     /// number is known; drawn anew in each replication.
     Random,
 }
+
+/// Where the cached input tokens of a trace's requests come from.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum CachedInput {
+    /// Not from the trace: the class of the request has a share.
+    #[default]
+    None,
+    /// The leading blocks of the request that an earlier row of the trace had: what a prompt cache
+    /// would hold that never forgets and is one for all accounts, so an upper bound.
+    Prefix,
+}

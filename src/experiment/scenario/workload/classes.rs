@@ -1,6 +1,6 @@
 //! `[[workload.classes]]`: the kinds of requests.
 
-use super::Context;
+use super::{Context, Recorded};
 use crate::distribution::Distribution;
 use crate::experiment::scenario::decode::{self, Decoded};
 use crate::experiment::scenario::diagnostics::{Finding, Findings};
@@ -20,7 +20,7 @@ const MOST_CLASSES: usize = 1_000;
 pub(super) fn read<'a>(
     section: &mut Section<'a>,
     context: &Context<'a>,
-    traced: bool,
+    recorded: Recorded,
 ) -> Option<Vec<RequestClass>> {
     let findings = context.findings;
     section.required_node("classes", "[[workload.classes]] for each kind of request")?;
@@ -34,7 +34,7 @@ pub(super) fn read<'a>(
     }
     let read: Vec<_> = items
         .iter()
-        .map(|item| class(item, context, traced))
+        .map(|item| class(item, context, recorded))
         .collect();
     let classes: Vec<RequestClass> = read.into_iter().collect::<Option<_>>()?;
     let mut good = true;
@@ -58,7 +58,7 @@ pub(super) fn read<'a>(
     good.then_some(classes)
 }
 
-fn class(node: &Node, context: &Context, traced: bool) -> Option<RequestClass> {
+fn class(node: &Node, context: &Context, recorded: Recorded) -> Option<RequestClass> {
     let findings = context.findings;
     let mut section = Section::of(node, "a class", findings)?;
     let name = section.required("name", "\"chat\"", decode::name);
@@ -72,9 +72,14 @@ fn class(node: &Node, context: &Context, traced: bool) -> Option<RequestClass> {
             .ok(),
         _ => None,
     };
-    let input_tokens = tokens(&mut section, "input_tokens", traced, findings);
-    let output_tokens = tokens(&mut section, "output_tokens", traced, findings);
-    let cached_input_share = section.or("cached_input_share", 0.0, decode::share);
+    let input_tokens = tokens(&mut section, "input_tokens", recorded.tokens, findings);
+    let output_tokens = tokens(&mut section, "output_tokens", recorded.tokens, findings);
+    let cached_input_share = if recorded.cached_input {
+        section.refuse("cached_input_share", "the trace states what is cached");
+        Some(0.0)
+    } else {
+        section.or("cached_input_share", 0.0, decode::share)
+    };
     let max_output_tokens = section.or("max_output_tokens", None, |node| match node.text() {
         Some("none") => Ok(None),
         _ => decode::count_u32(1)(node).map(Some),
