@@ -11,20 +11,26 @@
 mod azure;
 mod builder;
 mod calendar;
+mod csv;
 mod details;
 mod error;
+mod instant;
 mod lines;
 mod mooncake;
+mod number;
 mod options;
 mod prefix;
 mod quantum;
 
+pub use csv::Names;
 pub use details::RowDetails;
 pub use error::TraceError;
 pub use options::{CachedInput, Spread, SpreadOptions, TraceOptions};
 
+use crate::request::ModelIndex;
 use crate::time::{Duration, Timestamp};
 use details::Packed;
+use std::collections::BTreeSet;
 use std::io::Read;
 
 /// A recorded trace: at least one row, in order of arrival.
@@ -98,7 +104,7 @@ impl Trace {
     /// milliseconds.
     ///
     /// ```text
-    /// {"timestamp": 27482, "input_length": 6955, "output_length": 52, "hash_ids": [46, 47, 2353]}
+    /// {"timestamp": 3000, "input_length": 1100, "output_length": 52, "hash_ids": [46, 47, 130]}
     /// ```
     ///
     /// `hash_ids` name the blocks of 512 input tokens; they are looked at, and needed, only if
@@ -128,6 +134,39 @@ impl Trace {
         mooncake::read(lines::Lines::open(bytes)?, cached_input, options)
     }
 
+    /// Reads a trace in the project's own format, `docs/trace-format.md`, as text or gzip: a CSV
+    /// whose header names its columns, in any order. Names in it are looked up in `names`.
+    ///
+    /// ```text
+    /// arrival_s,input_tokens,output_tokens,model
+    /// 1785608146.68,374,44,claude-sonnet
+    /// ```
+    ///
+    /// # Errors
+    /// As [`Trace::read_azure_csv`]; and at an unknown column or name, or where a row contradicts
+    /// itself.
+    ///
+    /// # Example
+    /// ```
+    /// use routelab::workload::trace::{Names, Trace, TraceOptions};
+    ///
+    /// let text = "streaming,output_tokens,input_tokens,arrival_s\n\
+    ///             true,44,374,1785608146.68\n\
+    ///             ,109,396,1785608147\n";
+    /// let trace = Trace::read_csv(text.as_bytes(), &Names::default(), &TraceOptions::default())?;
+    /// assert_eq!(trace.duration().as_nanos(), 320_000_000);
+    /// assert_eq!(trace.details(0).unwrap().streaming, Some(true));
+    /// assert_eq!(trace.details(1).unwrap().streaming, None);
+    /// # Ok::<(), routelab::workload::trace::TraceError>(())
+    /// ```
+    pub fn read_csv(
+        bytes: impl Read,
+        names: &Names,
+        options: &TraceOptions,
+    ) -> Result<Self, TraceError> {
+        csv::read(lines::Lines::open(bytes)?, names, options)
+    }
+
     /// All rows; arrivals never go back.
     #[must_use]
     pub fn rows(&self) -> &[TraceRow] {
@@ -140,6 +179,13 @@ impl Trace {
     #[inline]
     pub fn details(&self, row: usize) -> Option<RowDetails> {
         self.details.get(row).copied().map(Packed::unpack)
+    }
+
+    /// The models that rows state.
+    #[must_use]
+    pub fn models(&self) -> BTreeSet<ModelIndex> {
+        let details = self.details.iter().map(|row| row.unpack());
+        details.filter_map(|row| row.model).collect()
     }
 
     /// Number of rows, at least 1, repetitions not counted.

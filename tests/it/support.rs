@@ -11,8 +11,13 @@ use std::sync::atomic::AtomicBool;
 
 /// The scenario in a text, as `name.toml` would have it.
 pub(crate) fn scenario(name: &str, text: &str) -> Scenario {
+    scenario_in(Path::new("."), name, text)
+}
+
+/// The same, as if it stood in `directory`, where the paths in it start.
+pub(crate) fn scenario_in(directory: &Path, name: &str, text: &str) -> Scenario {
     let source = format!("{name}.toml");
-    match parse(&source, text, Path::new("."), &Overrides::default()) {
+    match parse(&source, text, directory, &Overrides::default()) {
         Ok(loaded) => loaded.scenario,
         Err(errors) => panic!("{errors}\nin\n{text}"),
     }

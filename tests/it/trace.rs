@@ -1,5 +1,6 @@
 //! Reading traces: the real one, written ones, broken ones, and any bytes at all.
 
+mod csv;
 mod mooncake;
 mod replay;
 

@@ -101,6 +101,34 @@ pub(super) fn served(
     }
 }
 
+/// Checks that somebody serves what the rows of a trace ask for, and that they fit.
+pub(super) fn recorded(workload: &Workload, models: &Models, pool: &Pool, findings: &Findings) {
+    let (Some(file), Some(classes)) = (&workload.trace, &workload.classes) else {
+        return;
+    };
+    let stated = file.trace.models();
+    for model in stated
+        .iter()
+        .filter(|model| largest_window(pool, **model).is_none())
+    {
+        let title = format!("no account serves the model `{}`", models.names[model.at()]);
+        let finding = Finding::error(title).at(file.at, "rows of the trace ask for it");
+        findings.push(finding.help("add it to the `models` of an account or of a template"));
+    }
+    let asked = classes.iter().map(|class| class.model).chain(stated);
+    let Some(window) = asked.filter_map(|model| largest_window(pool, model)).max() else {
+        return;
+    };
+    let inputs = file.trace.rows().iter().map(|row| row.input_tokens);
+    let too_long = inputs.filter(|input| *input > window);
+    if let (Some(longest), count) = (too_long.clone().max(), too_long.count()) {
+        let title = format!("{count} rows of the trace do not fit any account");
+        let label = format!("up to {longest} input tokens");
+        let help = format!("the largest context window of the models asked for is {window}");
+        findings.push(Finding::warning(title).at(file.at, label).help(help));
+    }
+}
+
 /// Checks that every request ends: where an upstream may never answer, somebody must stop waiting.
 pub(super) fn ends(
     arms: &[Arm],

@@ -164,6 +164,7 @@ fn together(parts: &Parts, size: Option<Size>, classes: &[Span], findings: &Find
     }
     if let (Some(models), Some(pool)) = (&parts.models, &parts.pool) {
         checks::served(workload, classes, models, pool, findings);
+        checks::recorded(workload, models, pool, findings);
     }
 }
 

@@ -4,15 +4,17 @@
 //! from the scenario's directory, so that a scenario and its trace can move together; a path given
 //! by `--set` starts from the current directory, as every path on a command line does.
 
+mod format;
 mod options;
 
 use super::decode;
-use super::diagnostics::{Finding, Findings};
+use super::diagnostics::{Finding, Findings, Span};
 use super::document::Node;
 use super::section::Section;
 use super::workload::Context;
 use crate::time::Duration;
-use crate::workload::trace::{CachedInput, Trace, TraceError, TraceOptions};
+use crate::workload::config::RequestClass;
+use crate::workload::trace::{Names, Trace, TraceError};
 use sha2::{Digest, Sha256};
 use std::fmt::Write as _;
 use std::fs::File;
@@ -42,6 +44,8 @@ pub(super) struct TraceFile {
     pub(super) path: String,
     /// SHA-256 of the file in hexadecimal.
     pub(super) sha256: String,
+    /// Where the path stands.
+    pub(super) at: Span,
 }
 
 impl TraceFile {
@@ -56,49 +60,29 @@ impl TraceFile {
     }
 }
 
-/// How a trace is written down.
-#[derive(Clone, Copy)]
-enum Format {
-    Azure,
-    Mooncake(CachedInput),
-}
-
-impl Format {
-    fn read(self, bytes: impl Read, options: &TraceOptions) -> Result<Trace, TraceError> {
-        match self {
-            Self::Azure => Trace::read_azure_csv(bytes, options),
-            Self::Mooncake(cached) => Trace::read_mooncake_jsonl(bytes, cached, options),
-        }
-    }
-}
-
-/// Reads the format, and the key that only one of them has.
-fn format(section: &mut Section) -> Option<Format> {
-    let format = decode::word("trace format", &["azure", "mooncake"], |format| format);
-    let format = section.required("format", "\"azure\"", format);
-    if format.is_some_and(|format| format != "mooncake") {
-        section.refuse("cached_input", "only with format = \"mooncake\"");
-        return Some(Format::Azure);
-    }
-    let name = |cached| match cached {
-        CachedInput::None => "none",
-        CachedInput::Prefix => "prefix",
-    };
-    let ways = [CachedInput::None, CachedInput::Prefix];
-    let ways = decode::word("source of cached input", &ways, name);
-    let cached = section.or("cached_input", CachedInput::None, ways);
-    format.and(cached).map(Format::Mooncake)
-}
-
 /// Whether the trace of a section states the cached input of every request.
 pub(super) fn states_cached_input(section: &mut Section) -> bool {
     section.node("cached_input").and_then(Node::text) == Some("prefix")
 }
 
-/// Reads the trace that a section names. `None` if that fails, which is reported.
-pub(super) fn read(section: &mut Section, context: &Context) -> Option<TraceFile> {
+/// Reads the trace that a section names, for these classes. `None` if that fails, which is
+/// reported.
+pub(super) fn read(
+    section: &mut Section,
+    context: &Context,
+    classes: Option<&[RequestClass]>,
+) -> Option<TraceFile> {
     let findings = context.findings;
-    let format = format(section);
+    let classes: Option<Vec<String>> =
+        classes.map(|classes| classes.iter().map(|class| class.name.clone()).collect());
+    let names = || {
+        Some(Names {
+            classes: classes.as_deref()?,
+            models: &context.models?.names,
+            regions: context.regions?,
+        })
+    };
+    let format = format::read(section, names());
     let options = options::read(section, findings);
     let path = path(section, context);
     let options = options?;
@@ -108,13 +92,8 @@ pub(super) fn read(section: &mut Section, context: &Context) -> Option<TraceFile
     } else {
         path.clone().into()
     };
-    open(
-        &path,
-        node,
-        &full,
-        |bytes| format.read(bytes, &options),
-        findings,
-    )
+    let read = |bytes: &mut Hashing| format.trace(bytes, &options);
+    open(&path, node, &full, read, findings)
 }
 
 fn path<'a>(section: &mut Section<'a>, context: &Context) -> Option<(String, &'a Node)> {
@@ -171,6 +150,7 @@ fn open(
             trace: Arc::new(trace),
             path: path.to_owned(),
             sha256: hexadecimal(&hashing.hash.finalize()),
+            at: node.span,
         }),
         Err(error) => {
             let finding = Finding::error(format!("bad trace: {}", error.message));

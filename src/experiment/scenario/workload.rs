@@ -51,15 +51,16 @@ pub(super) fn read(top: &mut Section, context: &Context) -> Option<Workload> {
     let mut section = Section::of(node, "[workload]", context.findings)?;
     let kind = decode::word("arrival process", &KINDS, |kind| kind);
     let kind = section.required("arrivals", "\"poisson\"", kind);
+    let traced = kind == Some("trace");
     let recorded = Recorded {
-        tokens: kind == Some("trace"),
-        cached_input: trace_file::states_cached_input(&mut section),
+        tokens: traced,
+        cached_input: traced && trace_file::states_cached_input(&mut section),
     };
     let classes = classes::read(&mut section, context, recorded);
     let mut trace = None;
     let arrivals = match kind {
         Some("trace") => {
-            trace = trace_file::read(&mut section, context);
+            trace = trace_file::read(&mut section, context, classes.as_deref());
             trace
                 .as_ref()
                 .map(|file| Arrivals::Trace(file.trace.clone()))
@@ -76,7 +77,7 @@ pub(super) fn read(top: &mut Section, context: &Context) -> Option<Workload> {
     Some(Workload {
         arrivals,
         trace,
-        traced: recorded.tokens,
+        traced,
         classes,
     })
 }

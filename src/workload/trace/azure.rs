@@ -4,10 +4,11 @@
 //! very field.
 
 use super::builder::Builder;
-use super::calendar::{FIRST_YEAR, LAST_YEAR, days_since_1970};
 use super::details::RowDetails;
 use super::error::{LineError, TraceError, quoted};
+use super::instant;
 use super::lines::Lines;
+use super::number::whole;
 use super::{Trace, TraceOptions};
 use crate::workload::arrivals::TokenCounts;
 
@@ -50,8 +51,9 @@ fn row(line: &str) -> Result<(u64, TokenCounts), LineError> {
     Ok((
         instant(timestamp.text).map_err(|message| in_field(timestamp, message))?,
         TokenCounts {
-            input: count(COLUMNS[1], input.text).map_err(|message| in_field(input, message))?,
-            output: count(COLUMNS[2], output.text).map_err(|message| in_field(output, message))?,
+            input: whole(COLUMNS[1], input.text, 0).map_err(|message| in_field(input, message))?,
+            output: whole(COLUMNS[2], output.text, 0)
+                .map_err(|message| in_field(output, message))?,
         },
     ))
 }
@@ -88,91 +90,11 @@ fn fields(line: &str) -> Result<[Field<'_>; 3], LineError> {
     }
 }
 
-fn count(name: &str, text: &str) -> Result<u32, String> {
-    let is_number = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
-    let problem = if is_number(text) {
-        match text.parse() {
-            Ok(count) => return Ok(count),
-            Err(_) => "is too large",
-        }
-    } else if text.strip_prefix('-').is_some_and(is_number) {
-        "is negative"
-    } else {
-        "is not a whole number"
-    };
-    let (found, most) = (quoted(text), u32::MAX);
-    Err(format!("{name} {found} {problem}; allowed are 0 to {most}"))
-}
-
 /// Nanoseconds since 1970 of a timestamp such as `2023-11-16 18:15:46.6805900`.
 fn instant(text: &str) -> Result<u64, String> {
-    let Some(parts) = Parts::of(text.as_bytes()) else {
-        let example = "a time such as 2023-11-16 18:15:46.6805900";
-        return Err(format!("TIMESTAMP {} is not {example}", quoted(text)));
-    };
-    let Some(days) = days_since_1970(parts.year, parts.month, parts.day) else {
-        let years = format!("allowed are the dates of {FIRST_YEAR} to {LAST_YEAR}");
-        return Err(format!(
-            "TIMESTAMP {} is on no valid date; {years}",
-            quoted(text)
-        ));
-    };
-    if parts.hour > 23 || parts.minute > 59 || parts.second > 59 {
-        let most = "the last time of a day is 23:59:59.999999999";
-        return Err(format!(
-            "TIMESTAMP {} is at no valid time; {most}",
-            quoted(text)
-        ));
-    }
-    let seconds = ((days * 24 + parts.hour) * 60 + parts.minute) * 60 + parts.second;
-    Ok(seconds * 1_000_000_000 + parts.nanos)
-}
-
-struct Parts {
-    year: u64,
-    month: u64,
-    day: u64,
-    hour: u64,
-    minute: u64,
-    second: u64,
-    nanos: u64,
-}
-
-impl Parts {
-    fn of(text: &[u8]) -> Option<Self> {
-        let text = text.strip_suffix(b"+00:00").unwrap_or(text);
-        let (whole, decimals) = text.split_at_checked("2023-11-16 18:15:46".len())?;
-        let separators = [(4, b'-'), (7, b'-'), (10, b' '), (13, b':'), (16, b':')];
-        if separators.iter().any(|&(at, mark)| whole[at] != mark) {
-            return None;
-        }
-        Some(Self {
-            year: number(&whole[..4])?,
-            month: number(&whole[5..7])?,
-            day: number(&whole[8..10])?,
-            hour: number(&whole[11..13])?,
-            minute: number(&whole[14..16])?,
-            second: number(&whole[17..])?,
-            nanos: nanos(decimals)?,
-        })
-    }
-}
-
-/// The nanoseconds of `.68059`; nothing at all is 0.
-fn nanos(text: &[u8]) -> Option<u64> {
-    if text.is_empty() {
-        return Some(0);
-    }
-    let digits = text.strip_prefix(b".").filter(|digits| digits.len() <= 9)?;
-    let missing = 9 - digits.len() as u32;
-    Some(number(digits)? * 10u64.pow(missing))
-}
-
-/// The value of at least one digit and nothing else.
-fn number(digits: &[u8]) -> Option<u64> {
-    let valid = !digits.is_empty() && digits.iter().all(u8::is_ascii_digit);
-    let value = |sum, digit: &u8| sum * 10 + u64::from(digit - b'0');
-    valid.then(|| digits.iter().fold(0, value))
+    let utc = text.strip_suffix("+00:00").unwrap_or(text);
+    let example = "2023-11-16 18:15:46.6805900";
+    instant::instant(utc.as_bytes(), b' ').map_err(|why| why.message(COLUMNS[0], text, example))
 }
 
 #[cfg(test)]
