@@ -1,12 +1,12 @@
 //! Recorded traces: who asked when, for how many tokens.
 //!
-//! A trace is read once into valid rows, sixteen bytes each (and as many again where they state more
-//! than a time and tokens), and shared by all replications;
-//! replaying it then cannot fail. Each format is a reader of its own that turns text into instants
-//! and token counts; slicing, scaling and the checks common to all formats come after it, in one
-//! place. Nothing passes through floating-point time on the way. Repeating and spreading are left
-//! to the replay: a trace that runs for a week takes no more memory than the hour it repeats, and
-//! each replication spreads its rows anew.
+//! A trace is read once into valid rows, sixteen bytes each (and as many again where they state
+//! more than a time and tokens), and shared by all replications; replaying it then cannot fail.
+//! Each format is a reader of its own that turns text into instants and token counts; slicing,
+//! scaling and the checks common to all formats come after it, in one place. Nothing passes through
+//! floating-point time on the way. Repeating and spreading are left to the replay: a trace that
+//! runs for a week takes no more memory than the hour it repeats, and each replication spreads its
+//! rows anew.
 
 mod azure;
 mod builder;
@@ -99,8 +99,8 @@ impl Trace {
         azure::read(lines::Lines::open(bytes)?, options)
     }
 
-    /// Reads a trace in the format of Mooncake (Qin et al., "Mooncake: Trading more storage for less
-    /// computation", FAST 2025), as text or gzip: a JSON object on each line, with the time in
+    /// Reads a trace in the format of Mooncake (Qin et al., "Mooncake: Trading more storage for
+    /// less computation", FAST 2025), as text or gzip: a JSON object on each line, with the time in
     /// milliseconds.
     ///
     /// ```text

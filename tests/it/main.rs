@@ -24,5 +24,6 @@ mod support;
 mod theory;
 mod tidy;
 mod trace;
+mod trace_errors;
 mod upstream;
 mod workload;

@@ -56,11 +56,13 @@ pub(super) fn read(top: &mut Section, context: &Context) -> Option<Workload> {
         tokens: traced,
         cached_input: traced && trace_file::states_cached_input(&mut section),
     };
-    let classes = classes::read(&mut section, context, recorded);
-    let mut trace = None;
+    let read_classes = |section: &mut _| classes::read(section, context, recorded);
+    let (mut trace, mut classes) = (None, None);
     let arrivals = match kind {
         Some("trace") => {
-            trace = trace_file::read(&mut section, context, classes.as_deref());
+            // First, since rows may name them.
+            let named = classes.insert(read_classes(&mut section));
+            trace = trace_file::read(&mut section, context, named.as_deref());
             trace
                 .as_ref()
                 .map(|file| Arrivals::Trace(file.trace.clone()))
@@ -73,6 +75,7 @@ pub(super) fn read(top: &mut Section, context: &Context) -> Option<Workload> {
         None => None,
     };
     others(&mut section, kind);
+    let classes = classes.unwrap_or_else(|| read_classes(&mut section));
     section.finish();
     Some(Workload {
         arrivals,

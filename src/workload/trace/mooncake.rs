@@ -11,6 +11,7 @@ use super::lines::Lines;
 use super::prefix::{BLOCK_TOKENS, Prefixes, blocks_of};
 use super::{CachedInput, Trace, TraceOptions};
 use crate::workload::arrivals::TokenCounts;
+use serde::Deserialize;
 use serde::de::{self, DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
 use std::fmt;
 
@@ -62,19 +63,19 @@ fn cached(row: &Row, input: u32, prefixes: &mut Prefixes) -> Result<u32, LineErr
     let expected = blocks_of(input);
     if blocks.len() != expected {
         let message = format!(
-            "{} `hash_ids` for {input} input tokens; blocks of {BLOCK_TOKENS} tokens make {expected}",
+            "{} `hash_ids` for {input} input tokens, which are {expected} blocks of {BLOCK_TOKENS}",
             blocks.len()
         );
         return Err(LineError::new(1, message));
     }
-    Ok(prefixes.seen_before(blocks, input))
+    Ok(prefixes.seen_before(blocks.iter().map(|hash| hash.0), input))
 }
 
 struct Row {
     timestamp: u64,
     input: u64,
     output: u64,
-    blocks: Option<Vec<u64>>,
+    blocks: Option<Vec<Hash>>,
 }
 
 fn row(line: &str, with_blocks: bool) -> Result<Row, LineError> {
@@ -92,13 +93,18 @@ fn row(line: &str, with_blocks: bool) -> Result<Row, LineError> {
 fn in_line(line: &str, error: &serde_json::Error) -> LineError {
     let place = format!(" at line {} column {}", error.line(), error.column());
     let text = error.to_string();
-    let text = text.strip_suffix(&place).unwrap_or(&text);
+    let text = shortened(text.strip_suffix(&place).unwrap_or(&text));
+    let message = if error.is_data() {
+        text
+    } else {
+        format!("the line is not one JSON object ({text}); expected one with the keys {KEYS}")
+    };
     let before = line
         .as_bytes()
         .get(..error.column())
         .unwrap_or(line.as_bytes());
     let column = String::from_utf8_lossy(before).chars().count().max(1);
-    LineError::new(column, shortened(text))
+    LineError::new(column, message)
 }
 
 struct RowVisitor {
@@ -129,7 +135,7 @@ impl<'de> Visitor<'de> for RowVisitor {
                     .is_some(),
                 "hash_ids" => {
                     if self.with_blocks {
-                        blocks = Some(map.next_value::<Vec<u64>>()?);
+                        blocks = Some(map.next_value::<Vec<Hash>>()?);
                     } else {
                         map.next_value::<IgnoredAny>()?;
                     }
@@ -185,5 +191,18 @@ impl Visitor<'_> for WholeNumber {
             return Ok(number);
         }
         Err(E::invalid_value(de::Unexpected::Unsigned(number), &self))
+    }
+}
+
+/// The name of a block.
+struct Hash(u64);
+
+impl<'de> Deserialize<'de> for Hash {
+    fn deserialize<D: Deserializer<'de>>(json: D) -> Result<Self, D::Error> {
+        let number = WholeNumber {
+            key: "hash_ids",
+            most: u64::MAX,
+        };
+        number.deserialize(json).map(Self)
     }
 }

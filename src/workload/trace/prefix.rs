@@ -20,8 +20,8 @@ pub struct Prefixes(BTreeSet<u64>);
 impl Prefixes {
     /// The input tokens in leading blocks that were seen before, of a request of `input` tokens;
     /// then all its blocks are seen. The last block may be shorter than the others.
-    pub fn seen_before(&mut self, blocks: &[u64], input: u32) -> u32 {
-        let seen = blocks.iter().take_while(|block| self.0.contains(block));
+    pub fn seen_before(&mut self, blocks: impl Iterator<Item = u64> + Clone, input: u32) -> u32 {
+        let seen = blocks.clone().take_while(|block| self.0.contains(block));
         let seen = u32::try_from(seen.count()).unwrap_or(u32::MAX);
         self.0.extend(blocks);
         seen.saturating_mul(BLOCK_TOKENS).min(input)
@@ -40,17 +40,19 @@ mod tests {
     #[test]
     fn only_leading_blocks_count() {
         let mut prefixes = Prefixes::default();
-        assert_eq!(prefixes.seen_before(&[1, 2, 3], 1400), 0);
-        assert_eq!(prefixes.seen_before(&[1, 2, 9], 1500), 1024);
+        let mut seen_before =
+            |blocks: &[u64], input| prefixes.seen_before(blocks.iter().copied(), input);
+        assert_eq!(seen_before(&[1, 2, 3], 1400), 0);
+        assert_eq!(seen_before(&[1, 2, 9], 1500), 1024);
         // 3 was seen, but not behind 1 and 8.
-        assert_eq!(prefixes.seen_before(&[1, 8, 3], 1500), 512);
-        assert_eq!(prefixes.seen_before(&[1, 2, 3], 1400), 1400);
-        assert_eq!(prefixes.seen_before(&[], 0), 0);
+        assert_eq!(seen_before(&[1, 8, 3], 1500), 512);
+        assert_eq!(seen_before(&[1, 2, 3], 1400), 1400);
+        assert_eq!(seen_before(&[], 0), 0);
     }
 
     #[test]
     fn a_request_does_not_see_itself() {
-        assert_eq!(Prefixes::default().seen_before(&[7, 7], 1024), 0);
+        assert_eq!(Prefixes::default().seen_before([7, 7].into_iter(), 1024), 0);
     }
 
     #[test]

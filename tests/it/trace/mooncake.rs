@@ -71,7 +71,7 @@ fn every_row_of_the_mooncake_trace_becomes_a_request() {
     assert_eq!((input, output, from_cache), expected);
 }
 
-const THREE: &str = r#"{"timestamp": 27482, "input_length": 1100, "output_length": 52, "hash_ids": [4, 5, 6]}
+const THREE: &str = r#"{"timestamp":27482,"input_length":1100,"output_length":52,"hash_ids":[4,5,6]}
 {"output_length":26,"hash_ids":[4,5],"input_length":1024,"timestamp":30535}
 {"timestamp": 30535, "input_length": 0, "output_length": 4294967295, "hash_ids": []}
 "#;

@@ -60,7 +60,7 @@ pub fn read(header: &str) -> Result<Vec<Column>, LineError> {
         let at = |message| LineError::new(field.column, message);
         let Some(column) = Column::from_name(&field.text) else {
             let known = Column::ALL.iter().map(|column| column.name());
-            let hint = suggestion("column", &field.text, known);
+            let hint = suggestion(&field.text, known);
             return Err(at(format!(
                 "unknown column {}; {hint}",
                 quoted(&field.text)

@@ -36,7 +36,7 @@ fn index(what: &str, name: &str, names: &[String]) -> Result<u16, String> {
         if names.is_empty() {
             return format!("unknown {what} {}; the scenario defines none", quoted(name));
         }
-        let hint = suggestion(what, name, names.iter().map(String::as_str));
+        let hint = suggestion(name, names.iter().map(String::as_str));
         format!("unknown {what} {}; {hint}", quoted(name))
     })
 }
@@ -50,17 +50,13 @@ pub fn word<T: Copy>(
 ) -> Result<T, String> {
     let found = words.iter().copied().find(|word| name(*word) == text);
     found.ok_or_else(|| {
-        let hint = suggestion(what, text, words.iter().map(|word| name(*word)));
+        let hint = suggestion(text, words.iter().map(|word| name(*word)));
         format!("unknown {what} {}; {hint}", quoted(text))
     })
 }
 
 /// The nearest known name, where one is near, and all of them.
-pub fn suggestion<'n>(
-    what: &str,
-    name: &str,
-    known: impl Iterator<Item = &'n str> + Clone,
-) -> String {
+pub fn suggestion<'n>(name: &str, known: impl Iterator<Item = &'n str> + Clone) -> String {
     const MOST_SHOWN: usize = 30;
     let near = nearest(name, known.clone());
     let near = near.map_or_else(String::new, |near| format!("did you mean {near}? "));
@@ -70,7 +66,7 @@ pub fn suggestion<'n>(
     } else {
         ""
     };
-    format!("{near}known as {what}: {}{more}", shown.join(", "))
+    format!("{near}known: {}{more}", shown.join(", "))
 }
 
 /// The known name that was probably meant: at most a third of it differs.
