@@ -13,6 +13,7 @@ mod incidents;
 mod kill;
 mod memory;
 mod metrics;
+mod mooncake;
 mod pinned;
 mod pitfalls;
 mod random_scenario;

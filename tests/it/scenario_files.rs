@@ -51,7 +51,7 @@ fn self_contained() -> Vec<String> {
 }
 
 /// Those that replay a file which their user gives.
-const FROM_A_PATH: [&str; 1] = ["azure-conversation"];
+const FROM_A_PATH: [&str; 2] = ["azure-conversation", "mooncake-conversation"];
 
 #[test]
 fn shipped_scenarios_are_without_findings() {
@@ -94,6 +94,22 @@ fn the_trace_scenario_takes_its_path_from_the_user() {
     assert_eq!(scenario.inputs.len(), 1);
     assert_eq!(scenario.inputs[0].1.len(), 64);
     assert_eq!(scenario.inputs[0].0, file.path().display().to_string());
+}
+
+#[test]
+fn the_mooncake_scenario_spreads_what_it_replays() {
+    let mut file = tempfile::NamedTempFile::new().unwrap();
+    for (at, input) in (0..60_000).step_by(3000).zip(500..) {
+        let row = format!("\"timestamp\": {at}, \"input_length\": {input}, \"output_length\": 1");
+        writeln!(file, "{{{row}}}\n{{{row}, \"hash_ids\": [1]}}").unwrap();
+    }
+    let path = format!("workload.path={}", file.path().display());
+    let scenario = load("mooncake-conversation", &set(&[&path])).scenario;
+    let Arrivals::Trace(trace) = &scenario.workload.arrivals else {
+        panic!("not a trace");
+    };
+    assert_eq!(trace.spreading().unwrap().quantum, Duration::from_secs(3));
+    assert_eq!(scenario.duration, Duration::from_secs(60));
 }
 
 #[test]
