@@ -63,7 +63,7 @@ fn cached(row: &Row, input: u32, prefixes: &mut Prefixes) -> Result<u32, LineErr
     let expected = blocks_of(input);
     if blocks.len() != expected {
         let message = format!(
-            "{} `hash_ids` for {input} input tokens, which are {expected} blocks of {BLOCK_TOKENS}",
+            "{} `hash_ids`, but {input} input tokens are {expected} in blocks of {BLOCK_TOKENS}",
             blocks.len()
         );
         return Err(LineError::new(1, message));
