@@ -12,16 +12,16 @@
 //! SVG only: sharp at every size, readable in a diff, and no fonts or image codecs in the build.
 //! The same results give the same bytes.
 
-mod axis;
+pub(super) mod axis;
 mod breakers;
-mod canvas;
+pub(super) mod canvas;
 mod comparison;
 mod course;
 mod faults;
-mod frame;
+pub(super) mod frame;
 mod latency;
 mod marker;
-mod palette;
+pub(super) mod palette;
 mod shares;
 mod tradeoff;
 

@@ -25,10 +25,19 @@ pub fn page(
     height: f64,
     paint: impl FnOnce(&mut Canvas),
 ) -> File {
-    let subtitle = subtitle(results);
+    sheet(name, (title, &subtitle(results)), height, paint)
+}
+
+/// A chart file with a title and a subtitle.
+pub fn sheet(
+    name: &str,
+    (title, subtitle): (&str, &str),
+    height: f64,
+    paint: impl FnOnce(&mut Canvas),
+) -> File {
     let content = draw((WIDTH, height), &format!("{title}; {subtitle}"), |canvas| {
         canvas.text(title, (20.0, 24.0), Font::new(17.0).bold());
-        canvas.text(&subtitle, (20.0, 47.0), TEXT.colour(GREY));
+        canvas.text(subtitle, (20.0, 47.0), TEXT.colour(GREY));
         paint(canvas);
     });
     File {
@@ -168,7 +177,8 @@ impl Panel {
         }
     }
 
-    /// The points in pixels, without those that would fall on their predecessor.
+    /// The points in pixels, without those that would fall on their predecessor, or on the line
+    /// through their neighbours.
     fn thinned(&self, values: &[Point]) -> Vec<Point> {
         let mut points: Vec<Point> = Vec::new();
         for (at, &(x, y)) in values.iter().enumerate() {
@@ -180,13 +190,57 @@ impl Panel {
                 points.push(point);
             }
         }
-        points
+        straightened(&points)
     }
+}
+
+/// Leaves out points that lie within a quarter of a pixel of the line without them (Douglas and
+/// Peucker 1973): a smooth curve keeps a tenth of its points, and looks the same.
+fn straightened(points: &[Point]) -> Vec<Point> {
+    const TOLERANCE: f64 = 0.25;
+    let mut kept = vec![false; points.len()];
+    let mut spans = vec![(0, points.len().saturating_sub(1))];
+    while let Some((from, to)) = spans.pop() {
+        for end in [from, to] {
+            if let Some(kept) = kept.get_mut(end) {
+                *kept = true;
+            }
+        }
+        let between = (from + 1..to).map(|at| (distance(points[at], points[from], points[to]), at));
+        if let Some((away, at)) = between.max_by(|a, b| a.0.total_cmp(&b.0))
+            && away > TOLERANCE
+        {
+            spans.extend([(from, at), (at, to)]);
+        }
+    }
+    let kept = points.iter().zip(kept).filter(|(_, kept)| *kept);
+    kept.map(|(point, _)| *point).collect()
+}
+
+/// How far a point lies from the line through two others.
+fn distance(point: Point, from: Point, to: Point) -> f64 {
+    let (dx, dy) = (to.0 - from.0, to.1 - from.1);
+    let (x, y) = (point.0 - from.0, point.1 - from.1);
+    let length = libm::hypot(dx, dy);
+    if length == 0.0 {
+        return libm::hypot(x, y);
+    }
+    libm::fabs(dx * y - dy * x) / length
 }
 
 /// Names of the arms with their lines and markers, from a height on.
 pub fn legend(canvas: &mut Canvas, results: &ScenarioResults, looks: &[Look], top: f64) {
-    for (row, (arm, look)) in results.strategies.iter().zip(looks).enumerate() {
+    let names = results.strategies.iter().map(|arm| arm.name.as_str());
+    legend_of(canvas, names.zip(looks.iter().copied()), top);
+}
+
+/// Names with their lines and markers, from a height on.
+pub fn legend_of<'a>(
+    canvas: &mut Canvas,
+    entries: impl Iterator<Item = (&'a str, Look)>,
+    top: f64,
+) {
+    for (row, (name, look)) in entries.enumerate() {
         let y = top + 8.0 + 20.0 * row as f64;
         let line = [(LEGEND, y), (LEGEND + 26.0, y)];
         match look.dash {
@@ -195,7 +249,7 @@ pub fn legend(canvas: &mut Canvas, results: &ScenarioResults, looks: &[Look], to
         }
         look.marker
             .draw(canvas, (LEGEND + 13.0, y), 3.8, look.colour);
-        canvas.text(&fitted(&arm.name, 24), (LEGEND + 34.0, y), TEXT);
+        canvas.text(&fitted(name, 24), (LEGEND + 34.0, y), TEXT);
     }
 }
 
@@ -212,4 +266,37 @@ pub fn fitted(text: &str, most: usize) -> String {
         return text.to_owned();
     }
     text.chars().take(most - 1).chain(['…']).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn a_straight_line_needs_its_ends_only() {
+        let line: Vec<Point> = (0..50)
+            .map(|x| (f64::from(x), 3.0 * f64::from(x)))
+            .collect();
+        assert_eq!(straightened(&line), [line[0], line[49]]);
+        assert_eq!(straightened(&[]), []);
+        assert_eq!(straightened(&[(1.0, 2.0)]), [(1.0, 2.0)]);
+    }
+
+    proptest! {
+        #[test]
+        fn no_point_moves_by_more_than_the_tolerance(
+            heights in proptest::collection::vec(0.0..9.0f64, 2..60),
+        ) {
+            let points = heights.iter().enumerate().map(|(x, y)| (x as f64, *y));
+            let points: Vec<Point> = points.collect();
+            let kept = straightened(&points);
+            prop_assert_eq!((kept[0], kept[kept.len() - 1]), (points[0], points[points.len() - 1]));
+            for point in &points {
+                let end = kept.iter().position(|k| k.0 >= point.0).unwrap().max(1);
+                let away = distance(*point, kept[end - 1], kept[end]);
+                prop_assert!(away <= 0.25 + 1e-9, "{point:?} {away}");
+            }
+        }
+    }
 }

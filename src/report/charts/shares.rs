@@ -14,7 +14,7 @@ const PANEL: f64 = 104.0;
 const ROW: f64 = 150.0;
 const MOST_LANES_NAMED: usize = 24;
 /// More points than this across a small panel show nothing more.
-const MOST_POINTS: usize = 120;
+const MOST_POINTS: usize = 60;
 
 /// The chart.
 pub fn file(results: &ScenarioResults) -> File {
