@@ -15,6 +15,7 @@ mod list;
 mod load;
 mod progress;
 mod run;
+mod sweep;
 
 use clap::{Parser, Subcommand};
 use exit::Exit;
@@ -33,7 +34,8 @@ use std::process::ExitCode;
     subcommand_negates_reqs = true,
     arg_required_else_help = true,
     override_usage = "routelab [OPTIONS] SCENARIO...\n       routelab check SCENARIO...\n       \
-                      routelab list [DIR]"
+                      routelab list [DIR]\n       \
+                      routelab sweep SCENARIO --vary PATH=A,B,..."
 )]
 struct Cli {
     #[command(subcommand)]
@@ -48,6 +50,8 @@ enum Command {
     Check(check::Args),
     /// Shows the scenarios in a folder, with the question that each asks
     List(list::Args),
+    /// Runs a scenario at every point of a grid of parameter values
+    Sweep(sweep::Args),
 }
 
 /// Runs the command line of this process. The exit codes are those that `--help` shows.
@@ -69,6 +73,7 @@ fn execute(cli: &Cli) -> Result<(), Exit> {
         None => run::execute(&cli.run),
         Some(Command::Check(args)) => check::execute(args),
         Some(Command::List(args)) => list::execute(args),
+        Some(Command::Sweep(args)) => sweep::execute(args),
     }
 }
 

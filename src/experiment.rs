@@ -4,3 +4,4 @@ pub mod metric;
 pub mod results;
 pub mod run;
 pub mod scenario;
+pub mod sweep;

@@ -15,6 +15,7 @@ pub mod manifest;
 pub mod number;
 pub mod percentiles;
 pub mod summary;
+pub mod sweep;
 pub mod table;
 #[cfg(test)]
 mod tests;

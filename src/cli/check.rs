@@ -93,7 +93,7 @@ fn faults(scenario: &Scenario) -> String {
 }
 
 fn requests(workload: &WorkloadConfig, runs: u64) -> String {
-    let expected = expected_requests(&workload.arrivals, workload.end);
+    let expected = expected_requests(workload);
     let exact = matches!(workload.arrivals, Arrivals::Trace(_));
     format!(
         "{}{} a run, {} in all{}",
@@ -129,8 +129,12 @@ fn replay(arrivals: &Arrivals) -> String {
     text
 }
 
-/// Mean number of arrivals before `end`, to the nearest; for a trace, its rows.
-fn expected_requests(arrivals: &Arrivals, end: Timestamp) -> u64 {
+/// Mean number of arrivals, to the nearest; for a trace, its rows.
+pub(super) fn expected_requests(workload: &WorkloadConfig) -> u64 {
+    arrivals_before(&workload.arrivals, workload.end)
+}
+
+fn arrivals_before(arrivals: &Arrivals, end: Timestamp) -> u64 {
     let whole = end.since(Timestamp::ZERO).as_secs_f64();
     let mean = match arrivals {
         Arrivals::Poisson { rate } | Arrivals::Constant { rate } => rate.as_per_second() * whole,
@@ -180,13 +184,13 @@ mod tests {
             segment(10, 4.0, 12.0),
             segment(30, 1.0, 1.0),
         ];
-        let expected = expected_requests(&Arrivals::Piecewise(segments), at(60));
+        let expected = arrivals_before(&Arrivals::Piecewise(segments), at(60));
         assert_eq!(expected, 40 + 160 + 30);
     }
 
     #[test]
     fn a_steady_rate_counts_as_rate_times_time() {
         let arrivals = Arrivals::Poisson { rate: rate(2.5) };
-        assert_eq!(expected_requests(&arrivals, at(100)), 250);
+        assert_eq!(arrivals_before(&arrivals, at(100)), 250);
     }
 }

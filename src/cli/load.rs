@@ -1,10 +1,12 @@
 //! Finding and reading scenarios: all that are named, before anything runs, so that a typo in the
 //! last one does not cost the hour that the first ones take.
 
+use super::check;
 use super::console::{counted, say, stderr_has_colour};
 use super::exit::Exit;
 use super::list;
 use crate::experiment::scenario::{Diagnostics, Loaded, Overrides, Scenario, load};
+use crate::experiment::sweep::Grid;
 use clap::Args;
 use std::path::{Path, PathBuf};
 
@@ -26,9 +28,10 @@ pub(super) struct OverrideArgs {
 }
 
 impl OverrideArgs {
-    fn overrides(&self) -> Overrides {
+    pub(super) fn overrides(&self) -> Overrides {
         Overrides {
             set: self.set.clone(),
+            vary: Vec::new(),
             seed: self.seed,
             replications: self.replications,
             strategies: self.strategies.clone(),
@@ -57,7 +60,7 @@ pub(super) fn each(
     let overrides = overrides.overrides();
     let mut invalid = 0;
     for path in paths {
-        if let Some(scenario) = one(path, &overrides) {
+        if let Some(scenario) = one(path, &overrides, true) {
             valid(path, scenario)?;
         } else {
             invalid += 1;
@@ -73,15 +76,17 @@ pub(super) fn each(
     Err(Exit::Invalid)
 }
 
-/// Reads one scenario; `None` if it cannot be run, after saying why.
-fn one(path: &Path, overrides: &Overrides) -> Option<Scenario> {
+/// Reads one scenario; `None` if it cannot be run, after saying why. Warnings are shown if wanted.
+pub(super) fn one(path: &Path, overrides: &Overrides, warn: bool) -> Option<Scenario> {
     if path.is_dir() || !path.exists() {
         say(&missing(path));
         return None;
     }
     match load(path, overrides) {
         Ok(Loaded { scenario, warnings }) => {
-            show(&warnings);
+            if warn {
+                show(&warnings);
+            }
             Some(scenario)
         }
         Err(findings) => {
@@ -89,6 +94,65 @@ fn one(path: &Path, overrides: &Overrides) -> Option<Scenario> {
             None
         }
     }
+}
+
+/// What is known of a cell of a sweep before it runs.
+pub(super) struct Prepared {
+    /// What it is kept under.
+    pub(super) key: String,
+    /// Runs of a strategy.
+    pub(super) runs: u32,
+    /// Requests over all runs, about.
+    pub(super) requests: u64,
+}
+
+/// Reads every cell of a sweep, and shows the findings of all of them on stderr, each once;
+/// mere warnings if wanted.
+///
+/// # Errors
+/// [`Exit::Invalid`] if the scenario is missing, or a cell of it invalid.
+pub(super) fn cells(
+    path: &Path,
+    overrides: &Overrides,
+    grid: &Grid,
+    warn: bool,
+    key: impl Fn(&Scenario) -> String,
+) -> Result<Vec<Prepared>, Exit> {
+    if path.is_dir() || !path.exists() {
+        say(&missing(path));
+        return Err(Exit::Invalid);
+    }
+    let (mut findings, mut invalid) = (Diagnostics::default(), 0);
+    let mut cells = Vec::new();
+    for cell in 0..grid.cells() {
+        match load(path, &grid.overrides(cell, overrides)) {
+            Ok(Loaded { scenario, warnings }) => {
+                findings.absorb(warnings);
+                let runs = scenario.arms.len() as u32 * scenario.replications;
+                let requests = check::expected_requests(&scenario.workload);
+                cells.push(Prepared {
+                    key: key(&scenario),
+                    runs,
+                    requests: requests.saturating_mul(u64::from(runs)),
+                });
+            }
+            Err(errors) => {
+                findings.absorb(errors);
+                invalid += 1;
+            }
+        }
+    }
+    if warn || invalid > 0 {
+        show(&findings);
+    }
+    if invalid == 0 {
+        return Ok(cells);
+    }
+    if invalid < grid.cells() {
+        let all = counted(grid.cells() as u64, "cell");
+        say(&format!("{invalid} of {all} cannot be run, so none is"));
+    }
+    Err(Exit::Invalid)
 }
 
 fn show(findings: &Diagnostics) {
@@ -133,7 +197,8 @@ fn nearest<'a>(wanted: &str, shipped: &'a [PathBuf]) -> Option<Near<'a>> {
         let stem = file.file_stem().unwrap_or_default().to_string_lossy();
         (likeness(wanted, &stem), Near::Scenario(file))
     });
-    let commands = ["check", "list"].map(|name| (likeness(wanted, name), Near::Command(name)));
+    let commands =
+        ["check", "list", "sweep"].map(|name| (likeness(wanted, name), Near::Command(name)));
     scenarios
         .chain(commands)
         .filter(|(alike, _)| *alike >= ALIKE)

@@ -79,7 +79,8 @@ fn refuse_namesakes(scenarios: &[Scenario]) -> Result<(), Exit> {
 
 fn run_one(scenario: &Scenario, args: &Args, stop: &AtomicBool) -> Result<(), Exit> {
     let stopwatch = Stopwatch::start();
-    let results = simulate(scenario, args, stop)?;
+    let jobs = args.jobs.map_or_else(processors, |jobs| jobs as usize);
+    let results = simulate(scenario, jobs, args.quiet, stop)?;
     let folder = folder(scenario, args);
     report::write(&results, &stopwatch.stop(), &folder).map_err(cannot_write)?;
     show(&results, &folder, args.json)?;
@@ -95,33 +96,47 @@ fn folder(scenario: &Scenario, args: &Args) -> PathBuf {
     args.out.join(&scenario.name)
 }
 
-fn cannot_write(error: report::WriteError) -> Exit {
+/// Says why results could not be written.
+pub(super) fn cannot_write(error: report::WriteError) -> Exit {
     say(&format!("error: {error}"));
     Exit::Failed
 }
 
-fn simulate(scenario: &Scenario, args: &Args, stop: &AtomicBool) -> Result<ScenarioResults, Exit> {
-    let progress = Progress::new(&scenario.name, args.quiet);
+/// Runs a scenario, showing progress.
+///
+/// # Errors
+/// The exit code, after saying why on stderr.
+pub(super) fn simulate(
+    scenario: &Scenario,
+    jobs: usize,
+    quiet: bool,
+    stop: &AtomicBool,
+) -> Result<ScenarioResults, Exit> {
+    let progress = Progress::new(&scenario.name, quiet);
     let options = RunOptions {
-        jobs: args.jobs.map_or_else(processors, |jobs| jobs as usize),
+        jobs,
         stop,
         progress: &|_, total| progress.step(total),
     };
     let outcome = run(scenario, &options);
     drop(progress);
-    outcome.map_err(|error| {
-        let interrupted = matches!(error, RunError::InterruptedTooEarly);
-        let weight = if interrupted { "" } else { "error: " };
-        say(&format!("{weight}{}: {error}", scenario.name));
-        if interrupted {
-            Exit::Interrupted
-        } else {
-            Exit::Failed
-        }
-    })
+    outcome.map_err(|error| cannot_run(scenario, &error))
 }
 
-fn processors() -> usize {
+/// Says why a run came to nothing.
+pub(super) fn cannot_run(scenario: &Scenario, error: &RunError) -> Exit {
+    let interrupted = matches!(error, RunError::InterruptedTooEarly);
+    let weight = if interrupted { "" } else { "error: " };
+    say(&format!("{weight}{}: {error}", scenario.name));
+    if interrupted {
+        Exit::Interrupted
+    } else {
+        Exit::Failed
+    }
+}
+
+/// Threads that this machine runs at a time.
+pub(super) fn processors() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
 }
 

@@ -29,7 +29,7 @@ mod workload;
 
 pub use diagnostics::Diagnostics;
 pub use file::load;
-pub use overrides::Overrides;
+pub use overrides::{Choice, Overrides};
 pub use read::parse;
 
 use crate::experiment::results::{AccountDescription, FaultDescription};

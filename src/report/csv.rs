@@ -19,7 +19,7 @@
 
 mod accounts;
 mod comparisons;
-mod faults;
+pub(super) mod faults;
 mod replications;
 mod requests;
 mod segments;
@@ -53,7 +53,7 @@ pub fn files(results: &ScenarioResults) -> Vec<File> {
 }
 
 /// One row, or the header.
-type Row = Vec<String>;
+pub(super) type Row = Vec<String>;
 
 /// Fewest numbers for a P50 in a window or segment.
 pub(super) const FEWEST_FOR_P50: u64 = 20;
@@ -67,7 +67,7 @@ pub(super) fn quantile_s(histogram: &Histogram, share: f64, fewest: u64) -> Opti
     Some(length.as_secs_f64())
 }
 
-fn file(path: &str, header: Row, rows: impl IntoIterator<Item = Row>) -> File {
+pub(super) fn file(path: &str, header: Row, rows: impl IntoIterator<Item = Row>) -> File {
     let mut writer = csv::Writer::from_writer(Vec::new());
     for row in std::iter::once(header).chain(rows) {
         // Fails only for a row of another length than the header, or if the target fails, and a
@@ -81,12 +81,12 @@ fn file(path: &str, header: Row, rows: impl IntoIterator<Item = Row>) -> File {
     }
 }
 
-fn header(names: &[&str]) -> Row {
+pub(super) fn header(names: &[&str]) -> Row {
     names.iter().map(|&name| name.to_owned()).collect()
 }
 
 /// Both ends of an interval, or two empty cells.
-fn ends(interval: Option<Interval>) -> [String; 2] {
+pub(super) fn ends(interval: Option<Interval>) -> [String; 2] {
     [
         derived_or_empty(interval.map(|i| i.low)),
         derived_or_empty(interval.map(|i| i.high)),

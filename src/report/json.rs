@@ -82,7 +82,7 @@ fn by_metric(value: impl Fn(Metric) -> Value) -> Value {
     Value::Object(named.collect())
 }
 
-fn estimate(estimate: Estimate) -> Value {
+pub(super) fn estimate(estimate: Estimate) -> Value {
     json!({ "mean": number(estimate.mean), "ci95": estimate.interval.map(ends) })
 }
 

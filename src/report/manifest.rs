@@ -23,13 +23,6 @@ pub fn manifest(results: &ScenarioResults, files: &[File]) -> File {
         .inputs
         .iter()
         .map(|(path, hash)| json!({ "path": path, "sha256": hash }));
-    let listed = files.iter().map(|file| {
-        json!({
-            "path": file.path,
-            "bytes": file.content.len(),
-            "sha256": sha256(&file.content),
-        })
-    });
     pretty(
         NAME,
         &json!({
@@ -46,10 +39,30 @@ pub fn manifest(results: &ScenarioResults, files: &[File]) -> File {
             "strategies": results.strategies.iter().map(|s| &s.name).collect::<Vec<_>>(),
             "baseline": summary::baseline(results).map(|s| &s.name),
             "inputs": inputs.collect::<Vec<_>>(),
-            "files": listed.collect::<Vec<_>>(),
+            "files": listed(files),
             "resolved_scenario": about.resolved_toml,
         }),
     )
+}
+
+/// The manifest of a sweep; `about` says what was run.
+#[must_use]
+pub fn sweep(files: &[File], mut about: Value) -> File {
+    about["result_format"] = RESULT_FORMAT.into();
+    about["routelab_version"] = env!("CARGO_PKG_VERSION").into();
+    about["files"] = listed(files);
+    pretty(NAME, &about)
+}
+
+fn listed(files: &[File]) -> Value {
+    let listed = files.iter().map(|file| {
+        json!({
+            "path": file.path,
+            "bytes": file.content.len(),
+            "sha256": sha256(&file.content),
+        })
+    });
+    listed.collect()
 }
 
 /// Whether a file of that name was written by [`manifest`], of any version.
@@ -83,7 +96,9 @@ fn pretty(path: &str, value: &Value) -> File {
     }
 }
 
-fn sha256(content: &[u8]) -> String {
+/// SHA-256 in hexadecimal.
+#[must_use]
+pub fn sha256(content: &[u8]) -> String {
     Sha256::digest(content)
         .iter()
         .fold(String::new(), |mut hex, byte| {

@@ -149,7 +149,7 @@ fn difference_rows(results: &ScenarioResults, base: &StrategyResults) -> Vec<Vec
     compared(results).map(row).collect()
 }
 
-fn points(difference: Option<Estimate>) -> String {
+pub(super) fn points(difference: Option<Estimate>) -> String {
     let Some(points) = difference.map(|d| d.map(|share| share * 100.0)) else {
         return "-".to_owned();
     };
@@ -159,7 +159,7 @@ fn points(difference: Option<Estimate>) -> String {
     format!("{}{}", signed(points.mean, 2), interval.unwrap_or_default())
 }
 
-fn percent(change: Option<RelativeChange>) -> String {
+pub(super) fn percent(change: Option<RelativeChange>) -> String {
     let Some(change) = change else {
         return "-".to_owned();
     };
@@ -189,7 +189,7 @@ fn signed(value: f64, digits: usize) -> String {
 }
 
 /// About three significant digits.
-fn short(value: f64) -> String {
+pub(super) fn short(value: f64) -> String {
     let digits = match value.abs() {
         size if size < 10.0 => 2,
         size if size < 100.0 => 1,
@@ -223,7 +223,7 @@ fn footer(results: &ScenarioResults) -> String {
 }
 
 /// A name that leaves room for the numbers.
-fn fitted(name: &str) -> String {
+pub(super) fn fitted(name: &str) -> String {
     const WIDTH: usize = 22;
     if name.chars().count() <= WIDTH {
         return name.to_owned();
@@ -232,7 +232,7 @@ fn fitted(name: &str) -> String {
 }
 
 /// Left-aligned names, right-aligned numbers.
-fn aligned(header: &[String], rows: Vec<Vec<String>>, gap: u16) -> String {
+pub(super) fn aligned(header: &[String], rows: Vec<Vec<String>>, gap: u16) -> String {
     let mut table = Table::new();
     table
         .load_style(comfy_table::presets::NOTHING)

@@ -23,6 +23,7 @@ fn shipped(trace: &Path, strategies: &[&str], set: &[&str]) -> Scenario {
             .map(|set| (*set).to_owned())
             .chain([path])
             .collect(),
+        vary: vec![],
         seed: None,
         replications: Some(1),
         strategies: Some(strategies.iter().map(|name| (*name).to_owned()).collect()),

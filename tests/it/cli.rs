@@ -8,10 +8,10 @@ use std::process::{Command, Output, Stdio};
 use tempfile::TempDir;
 
 /// A run of the program that has ended.
-struct Run {
+pub(crate) struct Run {
     code: Option<i32>,
-    stdout: String,
-    stderr: String,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
 }
 
 impl Run {
@@ -25,7 +25,7 @@ impl Run {
     }
 
     /// Asserts the exit code, showing all output if it is another.
-    fn expect(self, code: i32) -> Self {
+    pub(crate) fn expect(self, code: i32) -> Self {
         let Self { stdout, stderr, .. } = &self;
         assert_eq!(
             self.code,
@@ -38,23 +38,23 @@ impl Run {
 }
 
 /// The program, to be run in `folder`.
-fn routelab<'a>(folder: &Path, args: impl IntoIterator<Item = &'a str>) -> Command {
+pub(crate) fn routelab<'a>(folder: &Path, args: impl IntoIterator<Item = &'a str>) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_routelab"));
     command.current_dir(folder).args(args).stdin(Stdio::null());
     command
 }
 
 /// Runs the program in `folder` to its end.
-fn run<'a>(folder: &Path, args: impl IntoIterator<Item = &'a str>) -> Run {
+pub(crate) fn run<'a>(folder: &Path, args: impl IntoIterator<Item = &'a str>) -> Run {
     Run::from(routelab(folder, args).output().expect("the program starts"))
 }
 
-fn empty_folder() -> TempDir {
+pub(crate) fn empty_folder() -> TempDir {
     tempfile::tempdir().expect("a temporary folder")
 }
 
 /// A shipped scenario.
-fn shipped(name: &str) -> String {
+pub(crate) fn shipped(name: &str) -> String {
     format!("{}/scenarios/{name}.toml", env!("CARGO_MANIFEST_DIR"))
 }
 
@@ -90,6 +90,7 @@ fn help_shows_every_command_option_and_exit_code() {
         "SCENARIO",
         "check",
         "list",
+        "sweep",
         "--set",
         "--seed",
         "--replications",
@@ -371,7 +372,7 @@ fn any_number_of_workers_gives_the_same_bytes() {
 }
 
 #[cfg(target_os = "linux")]
-mod interrupted {
+pub(crate) mod interrupted {
     use super::{Command, Path, PathBuf, Run, Stdio, empty_folder, files, fs, routelab, shipped};
     use std::process::Child;
 
@@ -379,7 +380,7 @@ mod interrupted {
     const ENDLESS: &str = "20000";
 
     /// Sends the signal of Ctrl-C as soon as `ready` says so of the child's folder in `/proc`.
-    fn interrupt_when(mut child: Child, ready: impl Fn(&Path) -> bool) -> Run {
+    pub(crate) fn interrupt_when(mut child: Child, ready: impl Fn(&Path) -> bool) -> Run {
         let proc = PathBuf::from(format!("/proc/{}", child.id()));
         while !ready(&proc) {
             if child.try_wait().expect("a child of ours").is_some() {
@@ -396,7 +397,7 @@ mod interrupted {
     }
 
     /// Whether the process handles Ctrl-C by now: signal 2 in its mask of caught signals.
-    fn handles_it(proc: &Path) -> bool {
+    pub(crate) fn handles_it(proc: &Path) -> bool {
         let status = fs::read_to_string(proc.join("status")).unwrap_or_default();
         let mask = status.lines().find_map(|l| l.strip_prefix("SigCgt:"));
         mask.is_some_and(|m| u64::from_str_radix(m.trim(), 16).is_ok_and(|m| m & 2 != 0))

@@ -1,7 +1,8 @@
 //! Every column of every CSV file is explained in `docs/results.md`.
 
 use routelab::experiment::scenario::{Overrides, load};
-use routelab::report::csv;
+use routelab::experiment::sweep::{CellResults, SweepResults};
+use routelab::report::{csv, sweep};
 use std::path::Path;
 
 const QUANTILES: [&str; 6] = ["mean", "p50", "p90", "p95", "p99", "p999"];
@@ -46,8 +47,18 @@ fn every_column_is_explained() {
     let scenario = loaded.unwrap_or_else(|errors| panic!("{errors}")).scenario;
     let results = crate::support::results(&scenario, 1);
     let text = std::fs::read_to_string(folder.join("docs/results.md")).expect("the document");
+    let swept = SweepResults {
+        scenario: scenario.name.clone(),
+        question: scenario.question.clone(),
+        resolved_toml: scenario.resolved_toml.clone(),
+        axes: vec![("PATH".into(), vec!["1".into()])],
+        cells: vec![CellResults::of(&results)],
+    };
     let mut files = 0;
-    for file in csv::files(&results) {
+    for file in csv::files(&results)
+        .into_iter()
+        .chain(sweep::tables(&swept))
+    {
         files += 1;
         let content = String::from_utf8(file.content).expect("text");
         for column in content.lines().next().expect("a header").split(',') {
@@ -61,5 +72,5 @@ fn every_column_is_explained() {
             );
         }
     }
-    assert_eq!(files, 9);
+    assert_eq!(files, 11);
 }

@@ -22,6 +22,7 @@ mod scenario_errors;
 mod scenario_files;
 mod stage;
 mod support;
+mod sweep;
 mod theory;
 mod tidy;
 mod trace;

@@ -28,9 +28,9 @@ fn without_trouble(trace: &Path, cached: &str) -> Scenario {
     set.extend((0..4).map(|at| format!("accounts[{at}].capacity=\"unlimited\"")));
     let overrides = Overrides {
         set,
-        seed: None,
         replications: Some(1),
         strategies: Some(vec!["round_robin".into(), "smart".into()]),
+        ..Overrides::default()
     };
     match load(&file, &overrides) {
         Ok(loaded) => loaded.scenario,

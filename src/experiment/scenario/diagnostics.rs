@@ -209,6 +209,20 @@ impl Diagnostics {
         self.findings.iter().filter(error).count()
     }
 
+    /// Adds what was found out about the same texts read in another way (another cell of a sweep),
+    /// each finding once. Findings about other texts could not point to them, so those are the
+    /// same sources in the same order.
+    pub fn absorb(&mut self, other: Self) {
+        if self.sources.len() < other.sources.len() {
+            self.sources = other.sources;
+        }
+        for finding in other.findings {
+            if self.findings.len() < MOST_KEPT && !self.findings.contains(&finding) {
+                self.findings.push(finding);
+            }
+        }
+    }
+
     /// All findings with their source lines, and a last line that counts them.
     #[must_use]
     pub fn render(&self, color: bool) -> String {

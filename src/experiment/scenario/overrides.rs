@@ -1,4 +1,4 @@
-//! What the command line changes in a scenario: `--set`, `--seed`, `--replications`,
+//! What the command line changes in a scenario: `--set`, `--vary`, `--seed`, `--replications`,
 //! `--strategies`.
 //!
 //! Overrides change the parsed document before it is read, so that they go through the very checks
@@ -10,18 +10,30 @@ mod strategies;
 use super::diagnostics::{Finding, Findings, Source, Span};
 use super::document::{self, Node, Table, Value};
 use path::Place;
+use std::ops::Range;
 
 /// What the command line changes in a scenario.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Overrides {
     /// `path=value`, as typed after `--set`; later ones win.
     pub set: Vec<String>,
+    /// The values that the parameters of a sweep have here; they win over `set`.
+    pub vary: Vec<Choice>,
     /// Root seed.
     pub seed: Option<u64>,
     /// Number of replications.
     pub replications: Option<u32>,
     /// Arms to keep, by name, in this order; names of strategies that are no arm yet are added.
     pub strategies: Option<Vec<String>>,
+}
+
+/// One value of a parameter that a sweep varies.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Choice {
+    /// `path=a,b,c`, as typed after `--vary`.
+    pub argument: String,
+    /// Where in it the value stands, in bytes.
+    pub value: Range<usize>,
 }
 
 /// Applies all overrides to a document, and adds the arguments to `sources`.
@@ -33,7 +45,15 @@ pub(super) fn apply(
 ) {
     for argument in &overrides.set {
         let source = add_source(sources, "--set ", argument);
-        if let Err(finding) = set(argument, source, document) {
+        let help = "write `--set path=value`, such as `--set workload.rate=80rps`";
+        if let Err(finding) = set(argument, None, source, help, document) {
+            findings.push(finding);
+        }
+    }
+    for Choice { argument, value } in &overrides.vary {
+        let source = add_source(sources, "--vary ", argument);
+        let help = "write `--vary path=a,b`, such as `--vary workload.rate=40rps,80rps`";
+        if let Err(finding) = set(argument, Some(value), source, help, document) {
             findings.push(finding);
         }
     }
@@ -67,8 +87,14 @@ fn set_number(key: &str, number: u64, document: &mut Table, sources: &mut Vec<So
     document.set(key, span, Node { span, value });
 }
 
-fn set(argument: &str, at: Span, document: &mut Table) -> Result<(), Finding> {
-    let help = "write `--set path=value`, such as `--set workload.rate=80rps`";
+/// Sets what a path names to the part `value` of the argument; without it, to all after the `=`.
+fn set(
+    argument: &str,
+    value: Option<&Range<usize>>,
+    at: Span,
+    help: &'static str,
+    document: &mut Table,
+) -> Result<(), Finding> {
     let malformed = |start: usize, label: &str| {
         let span = Span {
             start: at.start + start,
@@ -80,10 +106,11 @@ fn set(argument: &str, at: Span, document: &mut Table) -> Result<(), Finding> {
             .help(help)
     };
     let (steps, equals) =
-        path::split(argument, at.source).map_err(|(start, label)| malformed(start, label))?;
-    let text = &argument[equals + 1..];
-    let offset = at.start + equals + 1;
-    let value = value(
+        path::split(argument, at).map_err(|(start, label)| malformed(start, label))?;
+    let place = value.cloned().unwrap_or(equals + 1..argument.len());
+    let offset = at.start + place.start;
+    let text = &argument[place];
+    let value = read(
         text.trim(),
         at,
         offset + text.len() - text.trim_start().len(),
@@ -100,7 +127,7 @@ fn set(argument: &str, at: Span, document: &mut Table) -> Result<(), Finding> {
 }
 
 /// The value after `=`: TOML, or, where it is none, the text itself.
-fn value(text: &str, at: Span, offset: usize) -> Result<Node, Finding> {
+fn read(text: &str, at: Span, offset: usize) -> Result<Node, Finding> {
     let span = Span {
         start: offset,
         end: offset + text.len(),

@@ -117,6 +117,31 @@ impl Axis {
         }
     }
 
+    /// Ticks at these values and nowhere else, in rising order, with a margin on both sides. Where
+    /// the values are positive and span a factor of eight, equal factors are equal lengths.
+    #[must_use]
+    pub fn of_values(label: &str, ticks: Vec<(f64, String)>) -> Self {
+        const MARGIN: f64 = 0.06;
+        let (low, high) = extent(ticks.iter().map(|tick| tick.0)).unwrap_or((0.0, 1.0));
+        let logarithmic = low > 0.0 && high >= 8.0 * low;
+        let (low, high) = if logarithmic {
+            let beyond = libm::pow(high / low, MARGIN);
+            (low / beyond, high * beyond)
+        } else if high > low {
+            let beyond = (high - low) * MARGIN;
+            (low - beyond, high + beyond)
+        } else {
+            (low - 1.0, low + 1.0)
+        };
+        Self {
+            label: label.to_owned(),
+            ticks,
+            low,
+            high,
+            logarithmic,
+        }
+    }
+
     /// The same with other texts at the ticks, such as shares in per cent.
     #[must_use]
     pub fn with_texts(mut self, text: impl Fn(f64) -> String) -> Self {

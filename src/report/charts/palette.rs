@@ -22,6 +22,10 @@ pub const GRID: Colour = Colour(0xE3, 0xE3, 0xE3);
 pub const FAULT: Colour = Colour(0xF3, 0xD9, 0xD3);
 /// Background of the warm-up.
 pub const WARMUP: Colour = Colour(0xEE, 0xEE, 0xEE);
+/// Where more is better than the reference.
+pub const GAIN: Colour = Colour(0x21, 0x66, 0xAC);
+/// Where it is worse.
+pub const LOSS: Colour = Colour(0xD6, 0x60, 0x4D);
 /// Paper.
 pub const WHITE: Colour = Colour(0xFF, 0xFF, 0xFF);
 
@@ -53,6 +57,11 @@ const fn of_strategy(strategy: Strategy) -> (Colour, Marker) {
 /// The look of every arm, in order.
 #[must_use]
 pub fn looks(results: &ScenarioResults) -> Vec<Look> {
+    looks_of(results.strategies.iter().map(|arm| arm.strategy))
+}
+
+/// The look of arms that run these strategies.
+pub fn looks_of(strategies: impl Iterator<Item = Strategy>) -> Vec<Look> {
     let mut seen = [0; Strategy::ALL.len()];
     let look = |strategy: Strategy| {
         let nth = seen[strategy.at()];
@@ -64,12 +73,7 @@ pub fn looks(results: &ScenarioResults) -> Vec<Look> {
             dash: (nth > 0).then(|| 2.0 + 2.0 * f64::from(nth % 3)),
         }
     };
-    results
-        .strategies
-        .iter()
-        .map(|arm| arm.strategy)
-        .map(look)
-        .collect()
+    strategies.map(look).collect()
 }
 
 /// The base colour, then in turn lighter and darker, further away each time.

@@ -21,7 +21,9 @@ use crate::stats::mean::estimate;
 use crate::stats::order::median;
 use crate::time::{Duration, Timestamp};
 
-const TIMES: [&str; 3] = ["time_to_detect", "time_to_mitigate", "time_to_restore"];
+/// The times, as their columns begin.
+pub(in crate::report) const TIMES: [&str; 3] =
+    ["time_to_detect", "time_to_mitigate", "time_to_restore"];
 
 pub(super) fn file(results: &ScenarioResults) -> File {
     let mut names = header(&["strategy", "fault", "kind", "start_s", "end_s"]);
@@ -31,10 +33,7 @@ pub(super) fn file(results: &ScenarioResults) -> File {
         "watched",
         "observed",
     ]));
-    for time in TIMES {
-        let parts = ["median_s", "ci95_low_s", "ci95_high_s", "censored"];
-        names.extend(parts.map(|part| format!("{time}_{part}")));
-    }
+    names.extend(TIMES.iter().flat_map(|time| time_names(time)));
     names.extend(header(&[
         "success_rate_during",
         "success_rate_during_ci95_low",
@@ -62,7 +61,8 @@ fn row(arm: &StrategyResults, fault: &FaultDescription, impact: &FaultImpact) ->
         observed(fault.observed).to_owned(),
     ];
     for observed in [&impact.detect, &impact.mitigate, &impact.restore] {
-        row.extend(time_cells(observed));
+        let sample: Vec<f64> = observed.iter().map(|&o| later_if_censored(o)).collect();
+        row.extend(time_cells(&sample));
     }
     let during = estimate(&impact.success_rate_during);
     row.push(derived_or_empty(during.map(|e| e.mean)));
@@ -78,13 +78,18 @@ const fn observed(what: Observable) -> &'static str {
     }
 }
 
-fn time_cells(observed: &[Observed]) -> Row {
-    if observed.is_empty() {
+/// Column names of [`time_cells`].
+pub(in crate::report) fn time_names(time: &str) -> [String; 4] {
+    ["median_s", "ci95_low_s", "ci95_high_s", "censored"].map(|part| format!("{time}_{part}"))
+}
+
+/// Median, interval and number of censored ones of a sample in seconds, infinite where censored.
+pub(in crate::report) fn time_cells(sample: &[f64]) -> Row {
+    if sample.is_empty() {
         return vec![String::new(); 4];
     }
-    let sample: Vec<f64> = observed.iter().map(|&o| later_if_censored(o)).collect();
     let censored = sample.iter().filter(|time| time.is_infinite()).count();
-    let median = median(&sample);
+    let median = median(sample);
     let interval = median.and_then(|m| m.interval);
     vec![
         median.map_or_else(String::new, |m| time_cell(m.median)),

@@ -39,7 +39,12 @@ const LAYERS: [(&str, &[&str]); 9] = [
     ),
     (
         "report",
-        &["stats", "experiment::results", "experiment::metric"],
+        &[
+            "stats",
+            "experiment::results",
+            "experiment::metric",
+            "experiment::sweep",
+        ],
     ),
     (
         "cli",

@@ -16,28 +16,23 @@ pub(super) enum Step {
 
 type Steps = Vec<(Step, Span)>;
 
-/// Splits `a.b[0]."c.d"=` into steps, spans counted from the argument's start as in its source.
-/// Gives the position of the `=`.
-pub(super) fn split(
-    argument: &str,
-    source: usize,
-) -> Result<(Steps, usize), (usize, &'static str)> {
+/// Splits `a.b[0]."c.d"=` into steps; `at` is where the argument stands in its source. Gives the
+/// position of the `=`.
+pub(super) fn split(argument: &str, at: Span) -> Result<(Steps, usize), (usize, &'static str)> {
     let mut steps = Vec::new();
     let mut rest = argument;
     loop {
         let start = argument.len() - rest.len();
         let (step, length) = one_step(rest).map_err(|label| (start, label))?;
-        let option = "--set ".len();
         let span = Span {
-            source,
-            start: option + start,
-            end: option + start + length,
+            start: at.start + start,
+            end: at.start + start + length,
+            ..at
         };
         steps.push((step, span));
         rest = &rest[length..];
-        let at = argument.len() - rest.len();
         match rest.chars().next() {
-            Some('=') => return Ok((steps, at)),
+            Some('=') => return Ok((steps, argument.len() - rest.len())),
             Some('.') => rest = &rest[1..],
             Some('[') => {}
             _ => return Err((start, "there is no `=value`")),
@@ -168,7 +163,7 @@ mod tests {
     use super::*;
 
     fn keys(argument: &str) -> Vec<Step> {
-        let (steps, _) = split(argument, 0).unwrap();
+        let (steps, _) = split(argument, Span::default()).unwrap();
         steps.into_iter().map(|(step, _)| step).collect()
     }
 
@@ -187,7 +182,7 @@ mod tests {
         for bad in [
             "", "=", "a", "a.=1", ".a=1", "a[=1", "a[x]=1", "a[0]b=1", "\"a=1",
         ] {
-            assert!(split(bad, 0).is_err(), "{bad}");
+            assert!(split(bad, Span::default()).is_err(), "{bad}");
         }
     }
 }
