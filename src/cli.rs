@@ -10,6 +10,7 @@ mod check;
 mod console;
 mod environment;
 mod exit;
+mod gallery;
 mod interrupt;
 mod list;
 mod load;
@@ -35,7 +36,8 @@ use std::process::ExitCode;
     arg_required_else_help = true,
     override_usage = "routelab [OPTIONS] SCENARIO...\n       routelab check SCENARIO...\n       \
                       routelab list [DIR]\n       \
-                      routelab sweep SCENARIO --vary PATH=A,B,..."
+                      routelab sweep SCENARIO --vary PATH=A,B,...\n       \
+                      routelab gallery [DIR]"
 )]
 struct Cli {
     #[command(subcommand)]
@@ -50,6 +52,8 @@ enum Command {
     Check(check::Args),
     /// Shows the scenarios in a folder, with the question that each asks
     List(list::Args),
+    /// Writes the results of all scenarios in a folder, with a page to browse them by
+    Gallery(gallery::Args),
     /// Runs a scenario at every point of a grid of parameter values
     Sweep(sweep::Args),
 }
@@ -73,6 +77,7 @@ fn execute(cli: &Cli) -> Result<(), Exit> {
         None => run::execute(&cli.run),
         Some(Command::Check(args)) => check::execute(args),
         Some(Command::List(args)) => list::execute(args),
+        Some(Command::Gallery(args)) => gallery::execute(args),
         Some(Command::Sweep(args)) => sweep::execute(args),
     }
 }

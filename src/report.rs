@@ -9,6 +9,7 @@ pub mod csv;
 pub mod directory;
 #[cfg(test)]
 pub(crate) mod fixture;
+pub mod gallery;
 mod json;
 
 pub mod manifest;

@@ -61,7 +61,7 @@ pub(super) fn scenario_files(dir: &Path) -> std::io::Result<Vec<PathBuf>> {
 
 /// The question of a scenario, on one line. Only this key is read: a scenario whose trace lies
 /// elsewhere, say, is still listed.
-fn question(file: &Path) -> String {
+pub(super) fn question(file: &Path) -> String {
     let unreadable = || format!("(unreadable: see `routelab check {}`)", file.display());
     let Ok(text) = std::fs::read_to_string(file) else {
         return unreadable();

@@ -14,6 +14,7 @@ mod document;
 mod emit;
 mod faults;
 mod file;
+mod gallery;
 mod models;
 mod network;
 mod output;
@@ -32,6 +33,7 @@ pub use file::load;
 pub use overrides::{Choice, Overrides};
 pub use read::parse;
 
+use crate::experiment::gallery::Gallery;
 use crate::experiment::results::{AccountDescription, FaultDescription};
 use crate::routing::account::Account;
 use crate::routing::config::RoutingConfig;
@@ -88,6 +90,8 @@ pub struct Scenario {
     pub baseline: usize,
     /// What to write.
     pub output: OutputOptions,
+    /// What the gallery shows of it.
+    pub gallery: Gallery,
     /// Input files read: path as given, SHA-256 in hexadecimal.
     pub inputs: Vec<(String, String)>,
 }

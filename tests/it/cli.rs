@@ -89,6 +89,7 @@ fn help_shows_every_command_option_and_exit_code() {
     for word in [
         "SCENARIO",
         "check",
+        "gallery",
         "list",
         "sweep",
         "--set",

@@ -8,6 +8,7 @@ mod determinism;
 mod failing_fast;
 mod fault_effects;
 mod fault_kinds;
+mod gallery;
 mod idle;
 mod incidents;
 mod kill;

@@ -103,6 +103,10 @@ broken! {
         .replace("expectation", "expectatoin")
         .replace("template = \"claude\"", "template = \"cluade\"")
         .replace("least_connections", "least_conections");
+    gallery_charts: plus("[gallery]\ncharts = [\"timelin\", \"breakers\"]\nsweeps = []\n");
+    gallery_one_chart: plus("[gallery]\ncharts = [\"timeline\"]\nsweep = \"seed=1,2\"\n");
+    gallery_sweeps: plus("[gallery]\nsweep = [\"workload.rate=1rps\", \"seed=1,,2\"]\n");
+    gallery_sweep_twice: plus("[gallery]\nsweep = [\"seed=1,2\", \"seed=3\"]\n");
     empty_file: "# nothing but a comment\n";
     missing_keys: "seed = 1\n";
     missing_quotes: with("\"40rps\"", "40rps");

@@ -6,6 +6,7 @@ use super::decode;
 use super::diagnostics::{Diagnostics, Finding, Findings, Source, Span};
 use super::document::{self, Table, Value};
 use super::faults::{self, Faults};
+use super::gallery;
 use super::models::{self, Models, Services};
 use super::network;
 use super::overrides::{self, Overrides};
@@ -15,6 +16,7 @@ use super::section::Section;
 use super::strategies;
 use super::workload::{self, Workload};
 use super::{Arm, Loaded, OutputOptions, Scenario, emit, output};
+use crate::experiment::gallery::Gallery;
 use crate::routing::config::RoutingConfig;
 use crate::time::{Duration, Timestamp};
 use crate::upstream::config::UpstreamConfig;
@@ -124,6 +126,7 @@ fn scenario(
     let (arms, deadline) = arms(&mut top, findings);
     let baseline = strategies::baseline(&mut top, arms.as_deref(), findings);
     let output = output::read(&mut top, duration, findings);
+    let gallery = gallery::read(&mut top, findings);
     let spans = Spans::of(&top, table);
     top.finish();
     let size = (|| {
@@ -150,6 +153,7 @@ fn scenario(
         arms: arms?,
         baseline: baseline?,
         output: output?,
+        gallery: gallery?,
     };
     assemble(read, header, parts)
 }
@@ -208,6 +212,7 @@ fn assemble(read: Good, header: Header, parts: Parts) -> Option<Scenario> {
         arms: read.arms,
         baseline: read.baseline,
         output: read.output,
+        gallery: read.gallery,
     })
 }
 
@@ -222,6 +227,7 @@ struct Good {
     arms: Vec<Arm>,
     baseline: usize,
     output: OutputOptions,
+    gallery: Gallery,
 }
 
 /// What stands at the top, each value apart: `None` if bad.

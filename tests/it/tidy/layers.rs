@@ -42,6 +42,7 @@ const LAYERS: [(&str, &[&str]); 9] = [
         &[
             "stats",
             "experiment::results",
+            "experiment::gallery",
             "experiment::metric",
             "experiment::sweep",
         ],
