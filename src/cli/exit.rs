@@ -23,7 +23,7 @@ Exit codes:
     1  failed while running
     2  wrong usage
   104  a scenario or another input is invalid; nothing was run or written
-  130  interrupted; the replications that were finished are kept";
+  130  interrupted; the replications, or cells of a sweep, that were finished are kept";
 
 impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> Self {

@@ -186,13 +186,15 @@ impl Plan<'_> {
         drop(progress);
         if outcome == Err(Exit::Interrupted) {
             let finished = cells.iter().filter(|cell| store.load(&cell.key).is_some());
-            say(&format!(
-                "interrupted: {} of {} are finished and kept in {}; the same command goes on \
-                 from there",
-                finished.count(),
-                counted(cells.len() as u64, "cell"),
-                kept.display()
-            ));
+            say(&match finished.count() {
+                0 => "interrupted before the first cell was finished".to_owned(),
+                finished => format!(
+                    "interrupted: {finished} of {} are finished and kept in {}; the same command \
+                     goes on from there",
+                    counted(cells.len() as u64, "cell"),
+                    kept.display()
+                ),
+            });
         }
         outcome
     }
