@@ -36,6 +36,10 @@ index!(
     ClassIndex(u16)
 );
 index!(
+    /// Number of a user in the closed loops of a workload; dense from 0.
+    UserIndex(u32)
+);
+index!(
     /// Number of an attempt among those in flight. Given by the gateway, reused after the attempt
     /// has ended.
     AttemptId(u32)
@@ -190,8 +194,15 @@ pub struct RequestFeatures {
 pub struct Request {
     /// Number in order of arrival.
     pub id: RequestId,
+    /// What its random numbers hang on: its attributes, and how long each account takes for it. It
+    /// is the number in order of arrival where that order never depends on anything else; where
+    /// several clients meet, or users wait for answers, it is (client, how many before) or (user,
+    /// how many before), mixed, so that neither another client nor another strategy changes it.
+    pub key: u64,
     /// The class of the workload that it came from.
     pub class: ClassIndex,
+    /// The user who asks again after its end, in a closed loop.
+    pub user: Option<UserIndex>,
     /// Visible to the gateway.
     pub features: RequestFeatures,
     /// True tokens of a complete answer; the gateway must never be shown this.

@@ -17,12 +17,12 @@ use std::convert::Infallible;
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[repr(u64)]
 pub enum Purpose {
-    /// Gaps between arrivals.
+    /// Gaps between arrivals; entity = client.
     Arrivals = 1,
-    /// Attributes of one request; entity = request id.
+    /// Attributes of one request; entity = the request's key.
     Attributes = 2,
-    /// Noise of one attempt; entity = (request id, account, how many times this request was sent
-    /// there before).
+    /// Noise of one attempt; entity = (the request's key, account, how many times this request was
+    /// sent there before).
     Upstream = 3,
     /// Fault schedules; entity = a key made of the names of accounts or providers.
     Faults = 4,

@@ -4,8 +4,8 @@ use super::console::{counted, grouped, one_line, print};
 use super::exit::Exit;
 use super::load::{self, OverrideArgs};
 use crate::experiment::scenario::Scenario;
-use crate::time::{Duration, Timestamp};
-use crate::workload::config::{Arrivals, RateSegment, WorkloadConfig};
+use crate::time::Duration;
+use crate::workload::config::{Arrivals, WorkloadConfig};
 use crate::workload::trace::{Spread, Spreading};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -94,10 +94,13 @@ fn faults(scenario: &Scenario) -> String {
 
 fn requests(workload: &WorkloadConfig, runs: u64) -> String {
     let expected = expected_requests(workload);
-    let exact = matches!(workload.arrivals, Arrivals::Trace(_));
+    let how = match &workload.arrivals {
+        Arrivals::Trace(_) => "",
+        arrivals if arrivals.has_closed_loop() => "at most about ",
+        _ => "about ",
+    };
     format!(
-        "{}{} a run, {} in all{}",
-        if exact { "" } else { "about " },
+        "{how}{} a run, {} in all{}",
         counted(expected, "request"),
         grouped(expected.saturating_mul(runs)),
         replay(&workload.arrivals)
@@ -129,68 +132,13 @@ fn replay(arrivals: &Arrivals) -> String {
     text
 }
 
-/// Mean number of arrivals, to the nearest; for a trace, its rows.
+/// Mean number of arrivals, to the nearest, and of a closed loop no more than that; for a trace,
+/// its requests.
 pub(super) fn expected_requests(workload: &WorkloadConfig) -> u64 {
-    arrivals_before(&workload.arrivals, workload.end)
-}
-
-fn arrivals_before(arrivals: &Arrivals, end: Timestamp) -> u64 {
-    let whole = end.since(Timestamp::ZERO).as_secs_f64();
-    let mean = match arrivals {
-        Arrivals::Poisson { rate } | Arrivals::Constant { rate } => rate.as_per_second() * whole,
-        Arrivals::Piecewise(segments) => area(segments, end),
-        Arrivals::Trace(trace) => return trace.requests(),
-    };
-    mean.round() as u64
-}
-
-/// The area under a rate that follows straight lines.
-fn area(segments: &[RateSegment], end: Timestamp) -> f64 {
-    let ends = segments.iter().skip(1).map(|next| next.start).chain([end]);
-    segments
-        .iter()
-        .zip(ends)
-        .map(|(segment, end)| {
-            let length: Duration = end.since(segment.start);
-            let mean = f64::midpoint(segment.from.as_per_second(), segment.to.as_per_second());
-            mean * length.as_secs_f64()
-        })
-        .sum()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::units::Rate;
-
-    fn at(secs: u64) -> Timestamp {
-        Timestamp::ZERO + Duration::from_secs(secs)
-    }
-
-    fn rate(per_second: f64) -> Rate {
-        Rate::per_second(per_second).unwrap()
-    }
-
-    #[test]
-    fn a_ramp_counts_as_its_area() {
-        let segment = |start, from, to| RateSegment {
-            start: at(start),
-            from: rate(from),
-            to: rate(to),
-        };
-        // 10 s at 4, a ramp from 4 to 12 over 20 s, 30 s at 1.
-        let segments = vec![
-            segment(0, 4.0, 4.0),
-            segment(10, 4.0, 12.0),
-            segment(30, 1.0, 1.0),
-        ];
-        let expected = arrivals_before(&Arrivals::Piecewise(segments), at(60));
-        assert_eq!(expected, 40 + 160 + 30);
-    }
-
-    #[test]
-    fn a_steady_rate_counts_as_rate_times_time() {
-        let arrivals = Arrivals::Poisson { rate: rate(2.5) };
-        assert_eq!(arrivals_before(&arrivals, at(100)), 250);
+    match &workload.arrivals {
+        Arrivals::Trace(trace) => trace.requests(),
+        arrivals => arrivals
+            .expected_before(workload.end)
+            .map_or(0, |mean| mean.round() as u64),
     }
 }

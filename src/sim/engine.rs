@@ -138,6 +138,8 @@ struct Books<'a> {
     timeline: Recorder<'a>,
     breakers: Breakers,
     faults: FaultProbes<'a>,
+    /// Requests whose end the workload must be told of; `None` if it does not wait for any.
+    ended: Option<Vec<RequestHandle>>,
     observe: &'a mut dyn FnMut(&RequestRecord),
 }
 
@@ -149,7 +151,10 @@ impl Observer for Books<'_> {
     }
 
     #[inline]
-    fn request_ended(&mut self, _: RequestHandle, record: &RequestRecord, latency: Duration) {
+    fn request_ended(&mut self, handle: RequestHandle, record: &RequestRecord, latency: Duration) {
+        if let Some(ended) = &mut self.ended {
+            ended.push(handle);
+        }
         self.invariants.request_ended(record);
         self.timeline.request_ended(record, latency);
         self.faults.request_ended(record, latency);
@@ -182,8 +187,8 @@ impl<'a> Engine<'a> {
         if let Some(limit) = setup.routing.idle_timeout {
             fleet.report_progress(Duration::from_nanos(limit.as_nanos() / 2));
         }
+        let workload = Workload::new(setup.workload, streams);
         Self {
-            workload: Workload::new(setup.workload, streams),
             gateway,
             fleet,
             changes,
@@ -198,8 +203,10 @@ impl<'a> Engine<'a> {
                     setup.duration,
                     setup.routing.deadline,
                 ),
+                ended: workload.follows_ends().then(Vec::new),
                 observe,
             },
+            workload,
         }
     }
 
@@ -230,6 +237,7 @@ impl<'a> Engine<'a> {
         } else if let Some((_, request)) = self.workload.take() {
             self.on_arrival(now, &request)?;
         }
+        self.tell_ends(now);
         Ok(true)
     }
 
@@ -254,6 +262,20 @@ impl<'a> Engine<'a> {
             None => self.requests.resize(handle as usize + 1, *request),
         }
         self.act(now)
+    }
+
+    /// Tells the workload whose requests have ended, before their handles are given to others.
+    #[inline]
+    fn tell_ends(&mut self, now: Timestamp) {
+        for RequestHandle(handle) in self
+            .books
+            .ended
+            .iter_mut()
+            .flat_map(|ended| ended.drain(..))
+        {
+            self.workload
+                .request_ended(now, &self.requests[handle as usize]);
+        }
     }
 
     #[inline]

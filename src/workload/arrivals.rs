@@ -4,16 +4,30 @@
 //! back, and it owns its random stream; several processes can therefore run side by side without
 //! moving each other.
 
+mod closed_loop;
 mod constant;
+mod diurnal;
+mod gamma;
+mod mmpp;
+#[cfg(test)]
+mod oracle;
 mod piecewise;
 mod poisson;
+mod precise;
 mod replay;
+mod superposition;
+
+pub use gamma::GammaGaps;
+pub use superposition::{Superposition, Turn};
 
 use super::config::Arrivals;
 use super::trace::RowDetails;
 use crate::rng::Rng;
 use crate::time::Timestamp;
 use constant::Constant;
+use diurnal::Diurnal;
+use gamma::Gamma;
+use mmpp::Mmpp;
 use piecewise::Piecewise;
 use poisson::Poisson;
 use rand_distr::{Distribution as _, Exp1};
@@ -26,6 +40,9 @@ pub enum ArrivalProcess {
     Poisson(Poisson),
     Constant(Constant),
     Piecewise(Piecewise),
+    Gamma(Gamma),
+    Mmpp(Mmpp),
+    Diurnal(Diurnal),
     Replay(Replay),
 }
 
@@ -49,14 +66,19 @@ pub struct TokenCounts {
 
 impl ArrivalProcess {
     /// The process at its start. It need not stop at `end`; that is where the last of the piecewise
-    /// rates is reached.
-    pub fn new(config: &Arrivals, end: Timestamp, rng: Rng) -> Self {
-        match config {
+    /// rates is reached. `None` for what is no process by itself: clients, and users who wait for
+    /// answers.
+    pub fn new(config: &Arrivals, end: Timestamp, rng: Rng) -> Option<Self> {
+        Some(match config {
             Arrivals::Poisson { rate } => Self::Poisson(Poisson::new(*rate, rng)),
             Arrivals::Constant { rate } => Self::Constant(Constant::new(*rate)),
             Arrivals::Piecewise(segments) => Self::Piecewise(Piecewise::new(segments, end, rng)),
+            Arrivals::Gamma { rate, gaps } => Self::Gamma(Gamma::new(*rate, gaps, rng)),
+            Arrivals::Mmpp(bursts) => Self::Mmpp(Mmpp::new(bursts, end, rng)),
+            Arrivals::Diurnal(cycle) => Self::Diurnal(Diurnal::new(cycle, rng)),
             Arrivals::Trace(trace) => Self::Replay(Replay::new(Arc::clone(trace), rng)),
-        }
+            Arrivals::ClosedLoop(_) | Arrivals::Clients(_) => return None,
+        })
     }
 
     /// The next arrival; `None` when there are no more.
@@ -66,6 +88,9 @@ impl ArrivalProcess {
             Self::Poisson(process) => process.next(),
             Self::Constant(process) => process.next(),
             Self::Piecewise(process) => process.next()?,
+            Self::Gamma(process) => process.next(),
+            Self::Mmpp(process) => process.next(),
+            Self::Diurnal(process) => process.next(),
             Self::Replay(process) => return process.next(),
         };
         Some(Arrival { at, tokens: None })

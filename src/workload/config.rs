@@ -1,9 +1,15 @@
 //! What a workload is: valid by construction, made by the scenario parser.
 
+mod expected;
+
+pub use super::arrivals::GammaGaps;
+
 use super::trace::Trace;
 use crate::distribution::Distribution;
-use crate::request::{ModelIndex, RegionIndex, RequestPriority, RequestType, UserPreferences};
-use crate::time::Timestamp;
+use crate::request::{
+    ClassIndex, ModelIndex, RegionIndex, RequestPriority, RequestType, UserPreferences,
+};
+use crate::time::{Duration, Timestamp};
 use crate::units::Rate;
 use std::sync::Arc;
 
@@ -12,7 +18,8 @@ use std::sync::Arc;
 pub struct WorkloadConfig {
     /// When requests arrive.
     pub arrivals: Arrivals,
-    /// What they ask for; at least one, with a positive sum of weights.
+    /// What they ask for; at least one, with a positive sum of weights. With
+    /// [`Arrivals::Clients`], what the clients can choose from: their own weights count.
     pub classes: Vec<RequestClass>,
     /// No arrival at or after this time. For a trace, after its last row.
     pub end: Timestamp,
@@ -33,8 +40,43 @@ pub enum Arrivals {
     },
     /// A Poisson process whose rate changes along straight lines.
     Piecewise(Vec<RateSegment>),
+    /// Independent gaps with a gamma distribution.
+    Gamma {
+        /// Mean rate, above 0.
+        rate: Rate,
+        /// How unequal gaps are.
+        gaps: GammaGaps,
+    },
+    /// A Poisson process that changes between a calm rate and bursts.
+    Mmpp(Bursts),
+    /// A Poisson process whose rate follows a cosine.
+    Diurnal(Cycle),
     /// Arrivals and token counts of a recorded trace.
     Trace(Arc<Trace>),
+    /// Users who wait for an answer, think, and ask again.
+    ClosedLoop(Users),
+    /// Several clients side by side, each with its own arrivals and requests.
+    Clients(Vec<Client>),
+}
+
+/// Users of a closed loop.
+#[derive(Clone, Debug)]
+pub struct Users {
+    /// How many.
+    pub count: u32,
+    /// Time in seconds from the end of a request to the user's next one; mean above 0.
+    pub think_time: Distribution,
+}
+
+/// One of several clients.
+#[derive(Clone, Debug)]
+pub struct Client {
+    /// Name, unique: the client's random numbers hang on it, and not on its place in the list.
+    pub name: String,
+    /// When its requests arrive. Clients of clients are not meant: they never ask.
+    pub arrivals: Arrivals,
+    /// What they ask for: classes with their weights.
+    pub classes: Vec<(ClassIndex, f64)>,
 }
 
 /// A stretch of a piecewise rate, up to the start of the next one (the last: to the end).
@@ -46,6 +88,54 @@ pub struct RateSegment {
     pub from: Rate,
     /// Rate at the end of the segment; equal to `from` for a step.
     pub to: Rate,
+}
+
+/// A calm rate and a high one, in turn.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct Bursts {
+    /// Mean rate over both, above 0.
+    pub rate: Rate,
+    /// Rate in a burst as a multiple of the calm rate, at least 1.
+    pub factor: f64,
+    /// Mean time between bursts, above 0.
+    pub calm_time: Duration,
+    /// Mean length of a burst, above 0.
+    pub burst_time: Duration,
+}
+
+impl Bursts {
+    /// Share of the time that bursts take.
+    #[must_use]
+    pub fn share_of_time(&self) -> f64 {
+        let (calm, burst) = (self.calm_time.as_secs_f64(), self.burst_time.as_secs_f64());
+        burst / (calm + burst)
+    }
+
+    /// Rate between bursts, per second.
+    #[must_use]
+    pub fn calm_rate(&self) -> f64 {
+        let share = self.share_of_time();
+        self.rate.as_per_second() / (1.0 - share + self.factor * share)
+    }
+
+    /// Rate in a burst, per second.
+    #[must_use]
+    pub fn burst_rate(&self) -> f64 {
+        self.calm_rate() * self.factor
+    }
+}
+
+/// A rate with a rhythm: `rate (1 + amplitude cos(2 pi (t - peak) / period))`.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct Cycle {
+    /// Mean rate over a period, above 0.
+    pub rate: Rate,
+    /// How far the rate goes above and below its mean, as a share of it, 0 to 1.
+    pub amplitude: f64,
+    /// Length of the cycle, above 0.
+    pub period: Duration,
+    /// A time at which the rate is highest.
+    pub peak: Timestamp,
 }
 
 /// One kind of request.

@@ -7,7 +7,7 @@
 //! every request's class, region and streaming. What a recorded row states takes the place of what
 //! was drawn, and moves nothing else either.
 
-use super::arrivals::TokenCounts;
+use super::arrivals::{TokenCounts, Turn};
 use super::config::RequestClass;
 use super::trace::RowDetails;
 use super::weighted::Weighted;
@@ -38,15 +38,25 @@ struct Class {
 impl RequestMix {
     /// A mix of the given classes by their weights.
     pub fn new(classes: &[RequestClass]) -> Self {
+        let indices = (0..).map(ClassIndex);
+        let weights = classes.iter().map(|class| class.weight);
+        Self::of(classes, indices.zip(weights))
+    }
+
+    /// A mix of some of the given classes, by other weights.
+    pub fn of(
+        classes: &[RequestClass],
+        chosen: impl IntoIterator<Item = (ClassIndex, f64)>,
+    ) -> Self {
         let indexed = (0u16..).zip(classes);
         let named: Box<[Class]> = indexed
             .map(|(index, class)| Class::new(ClassIndex(index), class))
             .collect();
-        let weights = classes.iter().map(|class| class.weight);
-        Self {
-            drawn: Weighted::new(weights.zip(named.iter().cloned())),
-            named,
-        }
+        let chosen = chosen.into_iter();
+        let drawn = Weighted::new(
+            chosen.filter_map(|(index, weight)| Some((weight, named.get(index.at())?.clone()))),
+        );
+        Self { drawn, named }
     }
 
     /// Whether no class has a weight.
@@ -57,18 +67,13 @@ impl RequestMix {
     /// Request number `id`, drawn from its own stream `rng`. Its token counts and the rest are as
     /// recorded, where they are. `None` only if the mix is empty.
     #[inline]
-    pub fn request(
-        &self,
-        id: RequestId,
-        (tokens, details): (Option<TokenCounts>, Option<RowDetails>),
-        mut rng: Rng,
-    ) -> Option<Request> {
+    pub fn request(&self, id: RequestId, turn: &Turn, mut rng: Rng) -> Option<Request> {
         let mut class = self.drawn.pick(rng.uniform())?;
-        if let Some(index) = details.and_then(|details| details.class) {
+        if let Some(index) = turn.details.and_then(|details| details.class) {
             class = self.named.get(index.at())?;
         }
         let (mut of_input, mut of_output) = (rng.split(), rng.split());
-        let tokens = tokens.unwrap_or_else(|| TokenCounts {
+        let tokens = turn.tokens.unwrap_or_else(|| TokenCounts {
             input: class.input_tokens.sample_count(&mut of_input),
             output: class.output_tokens.sample_count(&mut of_output).max(1),
         });
@@ -78,11 +83,13 @@ impl RequestMix {
         features.user_region = class.regions.pick(rng.uniform()).copied();
         let mut request = Request {
             id,
+            key: turn.key,
             class: class.index,
+            user: turn.user,
             features,
             tokens: class.usage(tokens),
         };
-        if let Some(details) = details {
+        if let Some(details) = turn.details {
             state(&mut request, details, tokens);
         }
         Some(request)

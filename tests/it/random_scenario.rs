@@ -303,19 +303,60 @@ impl Builder {
     }
 
     fn workload(&mut self, text: &mut String) {
+        let classes = 1 + self.rng.below(4);
+        let _ = writeln!(text, "[workload]");
+        if self.one_in(4) {
+            for client in 0..=self.rng.below(3) {
+                let class = self.rng.below(classes);
+                let arrivals = self.arrivals();
+                let _ = writeln!(
+                    text,
+                    "[[workload.clients]]\nname = \"t{client}\"\nclasses = [\"c{class}\"]\n\
+                     {arrivals}"
+                );
+            }
+        } else {
+            let arrivals = self.arrivals();
+            let _ = writeln!(text, "{arrivals}");
+        }
+        (0..classes).for_each(|class| self.class(text, class));
+    }
+
+    fn arrivals(&mut self) -> String {
         let rate = 1 + self.rng.below(40);
-        let arrivals = match self.rng.below(3) {
+        let kind = self.rng.below(7);
+        let stay = 100 + self.rng.below(20_000);
+        match kind {
             0 => format!("arrivals = \"poisson\"\nrate = \"{rate}rps\""),
             1 => format!("arrivals = \"constant\"\nrate = \"{rate}rps\""),
-            _ => format!(
+            2 => format!(
                 "arrivals = \"piecewise\"\nsegments = [{{ start = \"0s\", rate = \"{rate}rps\" }}, \
                  {{ start = \"7s\", from = \"{rate}rps\", to = \"{}rps\" }}, \
                  {{ start = \"15s\", rate = \"3rps\" }}]",
                 3 * rate
             ),
-        };
-        let _ = writeln!(text, "[workload]\n{arrivals}");
-        (0..=self.rng.below(3)).for_each(|class| self.class(text, class));
+            3 => format!(
+                "arrivals = \"gamma\"\nrate = \"{rate}rps\"\ncv = {}",
+                0.1 + self.uniform(5.0)
+            ),
+            4 => format!(
+                "arrivals = \"mmpp\"\nrate = \"{rate}rps\"\nburst_factor = {}\n\
+                 calm_time = \"{stay}ms\"\nburst_time = \"{}ms\"",
+                1 + self.rng.below(30),
+                1 + stay / 4
+            ),
+            5 => format!(
+                "arrivals = \"diurnal\"\nrate = \"{rate}rps\"\namplitude = {}\n\
+                 period = \"{}s\"\npeak = \"3s\"",
+                self.uniform(1.0),
+                5 + self.rng.below(90)
+            ),
+            _ => {
+                let think = 300 + self.rng.below(3_000);
+                let think = self.time(think);
+                format!("arrivals = \"closed_loop\"\nusers = {rate}\nthink_time = {think}")
+            }
+        }
     }
 
     fn class(&mut self, text: &mut String, class: u32) {

@@ -59,6 +59,11 @@ fn traced(keys: &str) -> String {
     )
 }
 
+/// The good scenario with other keys of arrivals.
+fn arriving(keys: &str) -> String {
+    with("arrivals = \"poisson\"\nrate = \"40rps\"", keys)
+}
+
 /// The message for a scenario that must be refused.
 fn refused(text: &str, overrides: &Overrides) -> String {
     match scenario::parse("broken.toml", text, Path::new("scenarios"), overrides) {
@@ -249,6 +254,34 @@ broken! {
         "\"piecewise\"\nsegments = [{ start = \"0s\", rate = \"40rps\" }, \
          { start = \"5min\", rate = \"80rps\" }, { start = \"2min\", rate = \"1rps\" }]"
     );
+    arrivals_unknown: with("\"poisson\"", "\"gama\"\ncv = 3");
+    gamma_keys: arriving("arrivals = \"gamma\"\nrate = \"0rps\"\ncv = 1000");
+    mmpp_keys: arriving("arrivals = \"mmpp\"\nrate = \"4rps\"\nburst_factor = 0.5\n\
+        calm_time = \"1us\"\nburst_tiem = \"3s\"");
+    diurnal_keys: arriving("arrivals = \"diurnal\"\nrate = \"4rps\"\namplitude = 2\n\
+        period = \"0s\"\nsegments = []");
+    closed_loop_keys: arriving("arrivals = \"closed_loop\"\nrate = \"4rps\"\nusers = 0");
+    closed_loop_without_thinking: arriving("arrivals = \"closed_loop\"\nusers = 3\n\
+        think_time = \"0s\"");
+    keys_of_other_arrivals: with("\"poisson\"", "\"poisson\"\nthink_time = \"3s\"\ncv = 2\n\
+        burst_factor = 3\npeak = \"2s\"");
+    clients_beside_arrivals: plus("[[workload.clients]]\nname = \"a\"\narrivals = \"poisson\"\n\
+        rate = \"1rps\"");
+    clients_keys: arriving("").replace("[[workload.classes]]", "[[workload.clients]]\n\
+        name = \"a\"\narrivals = \"trace\"\npath = \"x\"\nclasses = [\"caht\"]\n\
+        [[workload.clients]]\narrivals = \"poisson\"\nrate = \"1rps\"\nclasses = {}\n\
+        [[workload.clients]]\nname = \"c\"\narrivals = \"poisson\"\nrate_scale = 2\n\
+        rate = \"1rps\"\nclasses = { chat = -1 }\n[[workload.classes]]");
+    clients_twice: arriving("").replace("[[workload.classes]]", "[[workload.clients]]\n\
+        name = \"a\"\narrivals = \"closed_loop\"\nusers = 600_000\nthink_time = \"1h\"\n\
+        [[workload.clients]]\nname = \"a\"\narrivals = \"closed_loop\"\nusers = 600_000\n\
+        think_time = \"1h\"\n[[workload.classes]]");
+    clients_with_classes_twice: arriving("").replace("[[workload.classes]]",
+        "[[workload.clients]]\n\
+        name = \"c\"\narrivals = \"poisson\"\nrate = \"1rps\"\n\
+        classes = [\"chat\", \"chat\"]\n[[workload.clients]]\nname = \"d\"\n\
+        arrivals = \"poisson\"\nrate = \"1rps\"\nclasses = \"chat\"\n[[workload.classes]]");
+    clients_none: arriving("clients = []");
     trace_without_path: traced("");
     trace_not_found: traced("path = \"no/such.csv\"");
     trace_options: traced("path = 3\nrate_scale = 0\nslice_start = \"9s\"\nslice_end = \"3s\"");
@@ -279,6 +312,18 @@ fn warnings_leave_a_scenario_usable() {
         .replace("median = 1000,", "median = 1_000_000,")
         + "[[faults]]\nkind = \"blackhole\"\nprovider = \"anthropic\"\nstart = \"9min\"\n\
            duration = \"2min\"\n";
+    let loaded = scenario::parse("broken.toml", &text, Path::new(""), &Overrides::default());
+    let loaded = loaded.unwrap_or_else(|found| panic!("{found}"));
+    insta::assert_snapshot!(loaded.warnings.render(false));
+}
+
+#[test]
+fn a_class_that_no_client_asks_for_is_pointed_out() {
+    let clients = "[[workload.clients]]\nname = \"a\"\narrivals = \"poisson\"\n\
+                   rate = \"40rps\"\nclasses = [\"other\"]\n[[workload.classes]]\n\
+                   name = \"other\"\nmodel = \"claude-sonnet\"\ninput_tokens = 1\n\
+                   output_tokens = 1\n[[workload.classes]]";
+    let text = arriving("").replace("[[workload.classes]]", clients);
     let loaded = scenario::parse("broken.toml", &text, Path::new(""), &Overrides::default());
     let loaded = loaded.unwrap_or_else(|found| panic!("{found}"));
     insta::assert_snapshot!(loaded.warnings.render(false));

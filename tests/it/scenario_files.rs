@@ -235,7 +235,7 @@ fn the_documentation_knows_every_key() {
     {
         let start = before.rfind(|c| !word(c)).map_or(0, |at| at + 1);
         let key = &before[start..];
-        if ["big", "small", "us", "eu"].contains(&key) {
+        if ["big", "small", "us", "eu", "urgent", "rest"].contains(&key) {
             continue; // a name of the scenario's own
         }
         let named = documentation.split(|c| !word(c)).any(|known| known == key);
@@ -348,11 +348,49 @@ fn faults_say_what_the_file_says() {
 #[test]
 fn workload_and_routing_say_what_the_file_says() {
     let scenario = everything();
-    let Arrivals::Piecewise(segments) = &scenario.workload.arrivals else {
+    let Arrivals::Clients(clients) = &scenario.workload.arrivals else {
+        panic!("no clients");
+    };
+    let names: Vec<&str> = clients.iter().map(|client| client.name.as_str()).collect();
+    assert_eq!(names, ["steps", "clumps", "bursts", "days", "people"]);
+    let chosen: Vec<Vec<(u16, f64)>> = clients
+        .iter()
+        .map(|client| {
+            client
+                .classes
+                .iter()
+                .map(|(class, weight)| (class.0, *weight))
+                .collect()
+        })
+        .collect();
+    let (all, urgent, rest) = (vec![(0, 2.0), (1, 1.0)], vec![(0, 2.0)], vec![(1, 1.0)]);
+    assert_eq!(
+        chosen,
+        [all.clone(), urgent, vec![(0, 1.0), (1, 3.0)], all, rest]
+    );
+    let Arrivals::Piecewise(segments) = &clients[0].arrivals else {
         panic!("not piecewise");
     };
     assert_eq!(segments.len(), 3);
     assert_eq!(segments[1].to.as_per_second(), 90.0);
+    let Arrivals::Mmpp(bursts) = &clients[2].arrivals else {
+        panic!("no bursts");
+    };
+    assert_eq!(
+        (bursts.factor, bursts.burst_time),
+        (20.0, Duration::from_secs(10))
+    );
+    let Arrivals::Diurnal(cycle) = &clients[3].arrivals else {
+        panic!("no days");
+    };
+    assert_eq!(
+        (cycle.amplitude, cycle.period),
+        (0.8, Duration::from_secs(300))
+    );
+    let Arrivals::ClosedLoop(users) = &clients[4].arrivals else {
+        panic!("no users");
+    };
+    assert_eq!((users.count, users.think_time.mean().round()), (20, 15.0));
     let class = &scenario.workload.classes[0];
     assert_eq!(class.priority, RequestPriority::Critical);
     assert_eq!(class.cached_input_share, 0.5);

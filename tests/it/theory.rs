@@ -16,6 +16,7 @@
 //! below any standard error.
 
 mod cell;
+mod closed_loop;
 mod lindley;
 
 use crate::support::{results, scenario};

@@ -27,7 +27,9 @@ fn ms(millis: u64) -> Timestamp {
 fn request(id: u64, streaming: bool) -> Request {
     Request {
         id: RequestId(id),
+        key: id,
         class: ClassIndex(0),
+        user: None,
         features: RequestFeatures {
             model: ModelIndex(0),
             estimated_tokens: 1_000,

@@ -1,5 +1,7 @@
 //! Requests as the workload makes them, against closed forms and against each other.
 
+mod clients;
+
 use routelab::distribution::Distribution;
 use routelab::request::{
     ClassIndex, ModelIndex, Provider, RegionIndex, Request, RequestPriority, RequestType,

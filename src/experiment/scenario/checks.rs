@@ -5,9 +5,9 @@ use super::accounts::Pool;
 use super::diagnostics::{Finding, Findings, Span};
 use super::faults::Faults;
 use super::models::Models;
-use super::workload::{Workload, expected_requests};
+use super::workload::Workload;
 use crate::request::ModelIndex;
-use crate::time::Duration;
+use crate::time::{Duration, Timestamp};
 use crate::upstream::config::{AccountBehaviour, CalmFailure, FaultKind, Link, Trouble};
 
 /// Requests that a 99th percentile needs: a hundred beyond it.
@@ -38,7 +38,7 @@ pub(super) fn size(workload: &Workload, size: &Size, findings: &Findings) {
     let Some(arrivals) = &workload.arrivals else {
         return;
     };
-    let until = |end| expected_requests(arrivals, end);
+    let until = |end| arrivals.expected_before(Timestamp::ZERO + end);
     let traced = || workload.trace.as_ref().map(|file| file.requests() as f64);
     let Some(requests) = until(size.duration).or_else(traced) else {
         return;

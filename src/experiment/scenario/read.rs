@@ -325,7 +325,8 @@ impl Spans {
     fn of(top: &Section, table: &Table) -> Self {
         let workload = table.get("workload").and_then(|node| node.table());
         let at = |key: &str| workload.and_then(|table| table.get(key));
-        let arrivals = at("rate").or_else(|| at("segments")).map(|node| node.span);
+        let arrivals = ["rate", "segments", "users"].into_iter().find_map(at);
+        let arrivals = arrivals.map(|node| node.span);
         let classes = match at("classes").map(|node| &node.value) {
             Some(Value::Array(items)) => items
                 .iter()

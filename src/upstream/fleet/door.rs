@@ -53,7 +53,7 @@ impl Fleet {
         else {
             return refused(place, FailureKind::ModelNotFound.into());
         };
-        let mut rng = self.streams.attempt(request.id.0, to.0, nth);
+        let mut rng = self.streams.attempt(request.key, to.0, nth);
         let (trouble, fault) = (rng.uniform(), rng.uniform());
         let sent = || Sent {
             model,

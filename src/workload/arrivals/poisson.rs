@@ -1,21 +1,19 @@
 //! Arrivals at random: independent exponential gaps.
 //!
 //! What many users who know nothing of each other produce; within a minute the public Azure trace
-//! of 2023 is indistinguishable from it. The part of a gap below a nanosecond is carried over to
-//! the next one: rounding every gap would shorten or lengthen the mean at high rates.
+//! of 2023 is indistinguishable from it.
 
+use super::precise::PreciseTime;
 use super::unit_exponential;
 use crate::rng::Rng;
-use crate::time::{Duration, Timestamp};
+use crate::time::Timestamp;
 use crate::units::Rate;
 
 /// A Poisson process.
 #[derive(Clone, Debug)]
 pub struct Poisson {
     mean_gap_nanos: f64,
-    last: Timestamp,
-    /// How far the exact time of the last arrival lies beyond `last`: below one nanosecond.
-    beyond: f64,
+    last: PreciseTime,
     rng: Rng,
 }
 
@@ -24,8 +22,7 @@ impl Poisson {
     pub fn new(rate: Rate, rng: Rng) -> Self {
         Self {
             mean_gap_nanos: (1e9 / rate.as_per_second()).min(f64::MAX),
-            last: Timestamp::ZERO,
-            beyond: 0.0,
+            last: PreciseTime::ZERO,
             rng,
         }
     }
@@ -33,11 +30,8 @@ impl Poisson {
     /// The next arrival.
     #[inline]
     pub fn next(&mut self) -> Timestamp {
-        let gap = self.beyond + self.mean_gap_nanos * unit_exponential(&mut self.rng);
-        let whole = gap as u64;
-        self.beyond = gap - whole as f64;
-        self.last += Duration::from_nanos(whole);
-        self.last
+        let gap = self.mean_gap_nanos * unit_exponential(&mut self.rng);
+        self.last.advance(gap)
     }
 }
 

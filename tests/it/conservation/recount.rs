@@ -4,6 +4,7 @@ use routelab::experiment::metric::Metric;
 use routelab::experiment::results::{ReplicationResults, StrategyResults};
 use routelab::experiment::scenario::{Arm, Scenario};
 use routelab::record::{Outcome, RequestRecord};
+use routelab::request::Request;
 use routelab::rng::Streams;
 use routelab::time::{Duration, Timestamp};
 use routelab::workload::Workload;
@@ -25,13 +26,21 @@ pub(super) fn check(scenario: &Scenario, arm: &Arm, results: &StrategyResults) {
 }
 
 /// Each request ends once, and all of them are what the workload yields by itself: what becomes of
-/// a request changes none that come later.
+/// a request changes none that come later, but that its user may wait for its end.
 fn requests_are_those_that_arrived(scenario: &Scenario, results: &StrategyResults) {
     let mut workload = Workload::new(&scenario.workload, Streams::new(scenario.seed, 0));
     let mut by_arrival: Vec<_> = results.requests.iter().collect();
     by_arrival.sort_by_key(|record| record.request);
+    let mut ends = results.requests.iter().peekable();
+    let mut taken: Vec<Request> = vec![];
     for record in by_arrival {
+        while let Some(end) = ends
+            .next_if(|end| end.ended <= record.arrived && (end.request.0 as usize) < taken.len())
+        {
+            workload.request_ended(end.ended, &taken[end.request.0 as usize]);
+        }
         let (arrived, request) = workload.take().expect("as many arrivals as requests");
+        taken.push(request);
         let features = &request.features;
         assert_eq!(
             (record.request, record.arrived, record.class, record.model),
@@ -41,6 +50,9 @@ fn requests_are_those_that_arrived(scenario: &Scenario, results: &StrategyResult
             (record.priority, record.region, record.streaming),
             (features.priority, features.user_region, features.streaming)
         );
+    }
+    for end in ends {
+        workload.request_ended(end.ended, &taken[end.request.0 as usize]);
     }
     assert!(workload.take().is_none(), "an arrival was lost");
     assert!(results.requests.is_sorted_by_key(|record| record.ended));
