@@ -130,6 +130,7 @@ fn features() -> RequestFeatures {
         streaming: true,
         user_region: Some(RegionIndex(1)),
         preferences: UserPreferences::default(),
+        cache_key: None,
     }
 }
 

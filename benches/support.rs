@@ -85,6 +85,7 @@ pub fn class() -> RequestClass {
             .map(|region| (RegionIndex(region), 1.0))
             .collect(),
         preferences: UserPreferences::default(),
+        repeats: None,
     }
 }
 

@@ -348,6 +348,6 @@ impl Law {
 }
 
 /// `(e^x - 1) / x`, the mean of `e^t` over `t` from 0 to `x`; 1 at 0.
-fn mean_exponential(x: f64) -> f64 {
+pub(crate) fn mean_exponential(x: f64) -> f64 {
     if x == 0.0 { 1.0 } else { libm::expm1(x) / x }
 }

@@ -1,6 +1,7 @@
 //! Requests, and the small words that every layer uses to speak of them.
 
 use crate::time::Duration;
+use std::num::NonZeroU64;
 
 macro_rules! index {
     ($(#[$doc:meta])* $name:ident($int:ty)) => {
@@ -48,6 +49,12 @@ index!(
 /// Number of a request, in order of arrival, from 0.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Debug)]
 pub struct RequestId(pub u64);
+
+/// What a request asks for, as far as a cache of answers looks at it: requests with the same key
+/// are the same, and one may be given the answer to another. Equal or not is all that it says: in a
+/// proxy it is a hash of the normalised request.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct CacheKey(pub NonZeroU64);
 
 /// An enum of unit variants with a fixed spelling for scenario files, columns and charts.
 macro_rules! words {
@@ -186,6 +193,8 @@ pub struct RequestFeatures {
     pub user_region: Option<RegionIndex>,
     /// Wishes of the user.
     pub preferences: UserPreferences,
+    /// What it asks for; `None` where its answer must not be kept (it is sampled, or not marked).
+    pub cache_key: Option<CacheKey>,
 }
 
 /// One request as the workload makes it: what the gateway sees, and what only the upstream finds

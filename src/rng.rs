@@ -31,6 +31,8 @@ pub enum Purpose {
     /// Choices of the routing code: ties, random picks, jitter. Seeded by `policy_seed`, not by the
     /// root seed.
     Policy = 6,
+    /// What requests that repeat each other have in common; entity = what they ask for.
+    Content = 7,
 }
 
 /// The family of streams of one replication.

@@ -13,6 +13,7 @@ mod arrivals;
 mod mix;
 mod quotient;
 mod weighted;
+mod zipf;
 
 use crate::request::{Request, RequestId};
 use crate::rng::{Purpose, Streams};
@@ -92,9 +93,8 @@ impl Workload {
             },
             Source::Several(clients) => clients.take()?,
         };
-        let attributes = self.streams.stream(Purpose::Attributes, turn.key);
         let mix = self.mixes.get(turn.client)?;
-        let request = mix.request(id, &turn, attributes)?;
+        let request = mix.request(id, &turn, self.streams)?;
         self.next_id.0 += 1;
         self.advance();
         Some((at, request))
@@ -148,7 +148,7 @@ fn several(config: &WorkloadConfig, streams: Streams) -> (Source, Vec<RequestMix
             for client in list {
                 let chosen = client.classes.iter().copied();
                 let mix = RequestMix::of(&config.classes, chosen);
-                add(entity(&client.name), &client.arrivals, mix);
+                add(name_entity(&client.name), &client.arrivals, mix);
             }
         }
         alone => add(0, alone, RequestMix::new(&config.classes)),
@@ -158,7 +158,7 @@ fn several(config: &WorkloadConfig, streams: Streams) -> (Source, Vec<RequestMix
 
 /// A name as the entity of a stream: FNV-1a (Fowler, Noll, Vo). By name and not by position, so
 /// that a client may come and go without moving the others.
-fn entity(name: &str) -> u64 {
+fn name_entity(name: &str) -> u64 {
     name.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
         (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
     })

@@ -3,6 +3,7 @@
 mod expected;
 
 pub use super::arrivals::GammaGaps;
+pub use super::zipf::Zipf;
 
 use super::trace::Trace;
 use crate::distribution::Distribution;
@@ -166,4 +167,15 @@ pub struct RequestClass {
     pub regions: Vec<(RegionIndex, f64)>,
     /// Wishes of the users.
     pub preferences: UserPreferences,
+    /// How requests repeat each other; `None` if their answers must not be kept.
+    pub repeats: Option<Repeats>,
+}
+
+/// How the requests of a class repeat each other.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct Repeats {
+    /// Share of the requests whose answers may be kept, 0 to 1.
+    pub share: f64,
+    /// Which of the things to ask for each of them asks for.
+    pub popularity: Zipf,
 }

@@ -1,19 +1,26 @@
 //! What a request asks for: its class, and what is drawn by class.
 //!
 //! Every request has a stream of its own, and every attribute takes exactly one word of it, in a
-//! fixed order: class, input tokens, output tokens, streaming, region. Token counts, whose samplers
-//! need a varying number of words, split off a stream by that word. So no attribute moves another:
-//! a scenario that only changes its token distribution, or replays recorded token counts, keeps
-//! every request's class, region and streaming. What a recorded row states takes the place of what
-//! was drawn, and moves nothing else either.
+//! fixed order: class, input tokens, output tokens, streaming, region, cache key. Token counts,
+//! whose samplers need a varying number of words, split off a stream by that word. So no attribute
+//! moves another: a scenario that only changes its token distribution, or replays recorded token
+//! counts, keeps every request's class, region and streaming. What a recorded row states takes the
+//! place of what was drawn, and moves nothing else either.
+//!
+//! Requests with the same cache key are the same, so their token counts are drawn by the key and
+//! not by the request: a hit then saves what the request would have cost.
 
 use super::arrivals::{TokenCounts, Turn};
-use super::config::RequestClass;
+use super::config::{Repeats, RequestClass};
+use super::name_entity;
 use super::trace::RowDetails;
 use super::weighted::Weighted;
 use crate::distribution::Distribution;
-use crate::request::{ClassIndex, RegionIndex, Request, RequestFeatures, RequestId, Usage};
-use crate::rng::Rng;
+use crate::request::{
+    CacheKey, ClassIndex, RegionIndex, Request, RequestFeatures, RequestId, Usage,
+};
+use crate::rng::{Purpose, Streams};
+use std::num::NonZeroU64;
 
 /// The classes of a workload, ready to draw from.
 #[derive(Clone, Debug)]
@@ -33,6 +40,9 @@ struct Class {
     cached_input_share: f64,
     streaming_share: f64,
     regions: Weighted<RegionIndex>,
+    repeats: Option<Repeats>,
+    /// Where the contents of this class begin among those of all; by its name.
+    contents: u64,
 }
 
 impl RequestMix {
@@ -64,23 +74,33 @@ impl RequestMix {
         self.drawn.is_empty()
     }
 
-    /// Request number `id`, drawn from its own stream `rng`. Its token counts and the rest are as
+    /// Request number `id`, drawn from the stream of its key. Its token counts and the rest are as
     /// recorded, where they are. `None` only if the mix is empty.
     #[inline]
-    pub fn request(&self, id: RequestId, turn: &Turn, mut rng: Rng) -> Option<Request> {
+    pub fn request(&self, id: RequestId, turn: &Turn, streams: Streams) -> Option<Request> {
+        let mut rng = streams.stream(Purpose::Attributes, turn.key);
         let mut class = self.drawn.pick(rng.uniform())?;
         if let Some(index) = turn.details.and_then(|details| details.class) {
             class = self.named.get(index.at())?;
         }
         let (mut of_input, mut of_output) = (rng.split(), rng.split());
+        let mut features = class.features;
+        features.streaming = rng.uniform() < class.streaming_share;
+        features.user_region = class.regions.pick(rng.uniform()).copied();
+        if let Some(repeats) = &class.repeats
+            && rng.uniform() < repeats.share
+        {
+            let rank = repeats.popularity.sample(&mut rng.split());
+            features.cache_key = Some(class.cache_key(rank));
+            let content = class.contents.wrapping_add(u64::from(rank));
+            let mut of_content = streams.stream(Purpose::Content, content);
+            (of_input, of_output) = (of_content.split(), of_content.split());
+        }
         let tokens = turn.tokens.unwrap_or_else(|| TokenCounts {
             input: class.input_tokens.sample_count(&mut of_input),
             output: class.output_tokens.sample_count(&mut of_output).max(1),
         });
-        let mut features = class.features;
         features.estimated_tokens = tokens.input;
-        features.streaming = rng.uniform() < class.streaming_share;
-        features.user_region = class.regions.pick(rng.uniform()).copied();
         let mut request = Request {
             id,
             key: turn.key,
@@ -130,13 +150,23 @@ impl Class {
                 streaming: false,
                 user_region: None,
                 preferences: class.preferences,
+                cache_key: None,
             },
             input_tokens: class.input_tokens.clone(),
             output_tokens: class.output_tokens.clone(),
             cached_input_share: class.cached_input_share,
             streaming_share: class.streaming_share,
             regions: Weighted::new(regions),
+            repeats: class.repeats,
+            contents: name_entity(&class.name),
         }
+    }
+
+    /// The key of the `rank`-th most popular thing that the class asks for; no two classes have the
+    /// same.
+    fn cache_key(&self, rank: u32) -> CacheKey {
+        let class = u64::from(self.index.0) + 1;
+        CacheKey(NonZeroU64::MIN.saturating_add((class << 32 | u64::from(rank)) - 1))
     }
 
     fn usage(&self, tokens: TokenCounts) -> Usage {

@@ -53,6 +53,7 @@ const FEATURES: RequestFeatures = RequestFeatures {
         cost_sensitivity: None,
         minimum_quality: None,
     },
+    cache_key: None,
 };
 
 fn at(millis: u64) -> Timestamp {

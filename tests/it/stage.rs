@@ -98,6 +98,7 @@ pub fn features() -> RequestFeatures {
         streaming: false,
         user_region: None,
         preferences: UserPreferences::default(),
+        cache_key: None,
     }
 }
 

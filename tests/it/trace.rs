@@ -80,6 +80,7 @@ fn requests_of_replication(trace: &Arc<Trace>, replication: u32) -> Vec<(Timesta
             streaming_share: 1.0,
             regions: vec![],
             preferences: UserPreferences::default(),
+            repeats: None,
         }],
         end: Timestamp::ZERO + trace.end(),
     };

@@ -39,6 +39,7 @@ fn request(id: u64, streaming: bool) -> Request {
             streaming,
             user_region: None,
             preferences: UserPreferences::default(),
+            cache_key: None,
         },
         tokens: Usage {
             input: 1_000,

@@ -1,6 +1,7 @@
 //! Requests as the workload makes them, against closed forms and against each other.
 
 mod clients;
+mod repeats;
 
 use routelab::distribution::Distribution;
 use routelab::request::{
@@ -40,6 +41,7 @@ fn chat() -> RequestClass {
             provider: Some(Provider::Google),
             ..UserPreferences::default()
         },
+        repeats: None,
     }
 }
 
@@ -57,6 +59,7 @@ fn batch() -> RequestClass {
         streaming_share: 0.0,
         regions: vec![],
         preferences: UserPreferences::default(),
+        repeats: None,
     }
 }
 

@@ -106,6 +106,7 @@ fn class(node: &Node, context: &Context, recorded: Recorded) -> Option<RequestCl
         streaming_share: streaming_share?,
         regions: regions?,
         preferences: preferences?,
+        repeats: None,
     })
 }
 
