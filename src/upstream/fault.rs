@@ -167,7 +167,8 @@ impl Faults {
             Turn::Start { full: true } | Turn::Step { full: true } => 1.0,
             _ => (nth as f64 + 0.5) / STEPS as f64,
         };
-        self.cuts.push((fault, 1.0 - (1.0 - factor) * intensity));
+        self.cuts
+            .push((fault, factor + (1.0 - factor) * (1.0 - intensity)));
         // Products of floating-point numbers depend on their order.
         self.cuts.sort_unstable_by_key(|(cut, _)| *cut);
     }

@@ -1,8 +1,8 @@
 //! Every kind of fault, through the ordinary engine, against a naive oracle.
 //!
-//! Requests come like clockwork, ten a second, and take 10 ms; one account, one attempt, no breaker.
-//! So what becomes of the request that arrives at `t` can be said by a few lines that look at `t`
-//! alone, without events: the oracle. Times are in milliseconds.
+//! Requests come like clockwork, ten a second, and take 10 ms; one account, one attempt, no
+//! breaker. So what becomes of the request that arrives at `t` can be said by a few lines that look
+//! at `t` alone, without events: the oracle. Times are in milliseconds.
 
 use crate::support::{results, scenario};
 use routelab::experiment::results::StrategyResults;
@@ -17,7 +17,9 @@ fn world(account: &str, more: &str) -> StrategyResults {
         expectation = "What its definition says."
         duration = "200s"
         replications = 1
-        strategies = [{{ name = "arm", strategy = "round_robin", breaker = false, max_attempts = 1 }}]
+        strategies = [
+            {{ name = "arm", strategy = "round_robin", breaker = false, max_attempts = 1 }},
+        ]
         output = {{ requests = true }}
         [models.m]
         prices = {{ input = "$3/Mtok", output = "$15/Mtok" }}
@@ -240,42 +242,44 @@ fn fast_errors_take_no_quota() {
     assert!(after("errors") <= 10.0, "{}", after("errors"));
 }
 
-/// A bucket of 480 a minute, refilled by 8 a second, is asked for 10 a second. A cut to a half leaves
-/// 240 and 4 a second: once the 240 are gone, 4 of 10 are answered. The oracle is a bucket in
-/// floating point, millisecond by millisecond.
+/// A bucket of 480 a minute, refilled by 8 a second, is asked for 10 a second. A cut to a half
+/// leaves 240 and 4 a second: once the 240 are gone, 4 of 10 are answered. The oracle is a bucket
+/// in integers, millisecond by millisecond.
 #[test]
 fn rate_limit() {
     let quota = "quota = { requests_per_minute = 480, retry_after = false }";
     let keys = "kind = \"rate_limit\"\nfactor = 0.5\nstart = \"50s\"\nduration = \"100s\"";
     let waits = "[routing.cool_down]\nbase = \"1ms\"\ncap = \"1ms\"\n";
     let arm = world(quota, &format!("{}\n{waits}", fault(keys)));
-    let (mut level, mut last) = (480.0, 0.0);
+    // A request is 60,000 units, and a limit of so many a minute refills as many units a
+    // millisecond.
+    let (mut level, mut last) = (480 * 60_000, 0);
     let mut by_arrival: Vec<_> = arm.requests.iter().collect();
     by_arrival.sort_by_key(|record| record.request);
-    let mut wrong = 0;
     for record in by_arrival {
-        let t = arrival(record);
-        for millisecond in (last as u64)..(t as u64) {
-            let cut = (50_000..150_000).contains(&millisecond);
-            let limit = if cut { 240.0 } else { 480.0 };
-            level = f64::min(level + limit / 60_000.0, limit);
-        }
-        if last < DURING.start && t >= DURING.start {
-            level = f64::min(level, 240.0);
+        let t = record.arrived.as_nanos() / 1_000_000;
+        for millisecond in last..t {
+            let before = if (50_000..150_000).contains(&millisecond) {
+                240
+            } else {
+                480
+            };
+            let after = if (50_000..150_000).contains(&(millisecond + 1)) {
+                240
+            } else {
+                480
+            };
+            level = u64::min(level + before, 60_000 * u64::min(before, after));
         }
         last = t;
-        let admitted = level >= 1.0;
-        if admitted {
-            level -= 1.0;
-        }
-        wrong += u32::from(admitted != (record.outcome == Outcome::Success));
-        if !admitted {
-            // Refusals tie at the rounding of the oracle: it follows what really happened.
-            level = level.min(0.999_999);
-        }
+        let admitted = level >= 60_000;
+        level -= if admitted { 60_000 } else { 0 };
+        assert_eq!(
+            admitted,
+            record.outcome == Outcome::Success,
+            "at {t}: {level}"
+        );
     }
-    // The oracle's milliseconds may shift single admissions by one arrival.
-    assert!(wrong <= 40, "{wrong} of {}", arm.requests.len());
     let (failed, all) = failures(&arm, 110_000.0, 150_000.0);
     assert!(
         (failed / all - 0.6).abs() < 0.01,

@@ -85,7 +85,10 @@ fn requests_fail_while_an_incident_lasts() {
         assert!(one.incidents > 15, "{}", one.incidents);
         // Nobody routes around an incident here, so it is neither noticed nor mitigated.
         assert_eq!(one.detect.len() as u64, one.watched);
-        assert!(one.success_rate_during.iter().all(|rate| *rate < 0.2));
+        // All requests count, and about half of them ask for the other provider.
+        let rates = &one.success_rate_during;
+        let mean = rates.iter().sum::<f64>() / rates.len() as f64;
+        assert!((0.25..0.75).contains(&mean), "{mean}");
     }
 }
 

@@ -230,8 +230,8 @@ broken! {
         + "[[faults]]\nkind = \"partition\"\nregion = \"us-east\"\nfrom = \"eu-west\"\n\
            start = \"1min\"\nduration = \"1min\"";
     incidents_keys: plus("[[faults]]\nkind = \"outage\"\nprovider = \"anthropic\"\n\
-        start = \"1min\"\nincidents = { shape = 0, mean_duration = \"1h\", median_duration = \"1h\", \
-        together = \"region\" }\n\
+        start = \"1min\"\nincidents = { shape = 0, mean_duration = \"1h\", \
+        median_duration = \"1h\", together = \"region\" }\n\
         [[faults]]\nkind = \"account_removed\"\naccounts = \"all\"\n\
         incidents = { mean_gap = \"1h\", median_duration = \"1min\" }");
     incidents_that_cannot_be: plus("[[faults]]\nkind = \"outage\"\nprovider = \"anthropic\"\n\

@@ -307,7 +307,7 @@ fn faults_say_what_the_file_says() {
             "brownout of model big",
             "errors of all accounts",
             "fast_errors of all accounts",
-            "rate_limit of pool-{n}",
+            "rate_limit of eu",
             "flapping of provider google",
             "partition of region us from eu",
             "cold_start of model big",

@@ -65,7 +65,7 @@ enum Entry {
     /// The fault, and what follows from it.
     Scheduled(Vec<(Fault, FaultDescription)>),
     /// Incidents, and what their rows are called.
-    ByChance(Incidents, Vec<FaultDescription>),
+    ByChance(Box<Incidents>, Vec<FaultDescription>),
 }
 
 /// Names of random streams already used, with how often.
@@ -97,7 +97,7 @@ pub(super) fn read(top: &mut Section, context: &Context) -> Option<Faults> {
                 faults.descriptions.append(&mut about);
             }
             Entry::ByChance(incidents, mut about) => {
-                faults.incidents.push(incidents);
+                faults.incidents.push(*incidents);
                 rows.append(&mut about);
             }
         }
@@ -115,7 +115,7 @@ fn entry(node: &Node, context: &Context, streams: &mut Streams) -> Option<Entry>
     );
     let kind = kind::read(&mut section, word, context);
     let target = Target::read(&mut section, word, context);
-    let by_chance = section.has("incidents");
+    let by_chance = section.has("incidents") && word.is_none_or(Word::comes_by_chance);
     if by_chance {
         let why = "`incidents` draws the times";
         section.refuse("start", why);
@@ -123,7 +123,7 @@ fn entry(node: &Node, context: &Context, streams: &mut Streams) -> Option<Entry>
         let rule = incidents::Rule::read(&mut section, context);
         section.finish();
         let entry = rule?.entry(&kind?, &target?, node.span, context, streams)?;
-        return Some(Entry::ByChance(entry.0, entry.1));
+        return Some(Entry::ByChance(Box::new(entry.0), entry.1));
     }
     let start = section.required("start", "\"4min\"", decode::duration);
     let length = length(&mut section, word, kind.as_ref());

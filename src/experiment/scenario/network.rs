@@ -81,7 +81,8 @@ impl Way {
             Some("none") => Some(None),
             _ => time("delay", node).map(Some),
         });
-        if lost_after.is_some() && loss == Some(0.0) {
+        // General values may be there for the links alone.
+        if lost_after.is_some() && loss == Some(0.0) && !section.has("links") {
             let finding = Finding::error("`lost_after` has no meaning here");
             let help = "say how many: `loss` is a probability per attempt";
             findings.push(

@@ -45,8 +45,9 @@ impl Weibull {
 mod tests {
     use super::*;
 
-    /// Of the published law of Anthropic's incidents: 91 h in the mean with shape 0.70. The scale is
-    /// 91 h / gamma(1 + 1 / 0.7) = 91 h / 1.26582, and the median that, times ln(2) to the 1 / 0.7.
+    /// Of the published law of Anthropic's incidents: 91 h in the mean with shape 0.70. The scale
+    /// is 91 h / gamma(1 + 1 / 0.7) = 91 h / 1.26582, and the median that, times ln(2) to the 1 /
+    /// 0.7.
     #[test]
     fn mean_and_quantiles_are_those_of_theory() {
         let law = Weibull::new(91.0, 0.7).unwrap();

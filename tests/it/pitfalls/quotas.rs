@@ -181,8 +181,8 @@ fn p22_keys_of_one_organisation_share_a_quota() {
     within(answered(1, "org"), 660);
 }
 
-/// 22, inside of routing: declared limits of one organisation are one count, so that a strategy that
-/// is told of the quota leaves all its keys alone at once, and nothing is refused.
+/// 22, inside of routing: declared limits of one organisation are one count, so that a strategy
+/// that is told of the quota leaves all its keys alone at once, and nothing is refused.
 #[test]
 fn p22_declared_limits_are_counted_by_organisation() {
     let refusals = |organisation: &str| {

@@ -148,6 +148,11 @@ impl Word {
         }
     }
 
+    /// Whether such faults may come by chance: not what somebody decides, nor what follows another.
+    pub(super) fn comes_by_chance(self) -> bool {
+        BY_CHANCE.contains(&self)
+    }
+
     /// Why such a fault cannot concern a single model; `None` if it can.
     pub(super) const fn why_no_model(self) -> Option<&'static str> {
         match self {

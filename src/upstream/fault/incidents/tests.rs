@@ -68,8 +68,8 @@ fn gaps_and_durations_follow_their_laws() {
     assert_distributed(lengths, cumulated, "durations");
 }
 
-/// Alternating renewal processes are broken for MTTR / (MTTF + MTTR) of the time, at any moment of a
-/// run that is a stretch of ordinary time: also in its first hour.
+/// Alternating renewal processes are broken for MTTR / (MTTF + MTTR) of the time, at any moment of
+/// a run that is a stretch of ordinary time: also in its first hour.
 #[test]
 fn the_share_of_broken_time_is_that_of_theory() {
     const RUNS: u32 = 6_000;
