@@ -170,7 +170,12 @@ impl Pool {
         };
         self.accounts[index.at()].describe(&account, quota);
         let known = std::mem::replace(&mut self.descriptions[index.at()], account);
-        if known.models != self.descriptions[index.at()].models {
+        let served = &self.descriptions[index.at()].models;
+        if known.models.len() == served.len() {
+            // New prices, say: no other account's models move.
+            let (from, to) = self.accounts[index.at()].offers;
+            self.offers[from as usize..to as usize].copy_from_slice(served);
+        } else {
             self.list_offers(index.at());
         }
         let target = TargetIndex(index.0);

@@ -5,6 +5,7 @@
 
 mod incidents;
 mod kind;
+mod parameters;
 mod target;
 
 use super::accounts::Pool;
