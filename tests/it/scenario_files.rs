@@ -316,6 +316,7 @@ fn faults_say_what_the_file_says() {
             "account_added of pool-1",
             "outage of all accounts at anthropic",
             "outage of all accounts at google",
+            "outage of all accounts at custom",
         ]
     );
     let faults = &scenario.upstream.faults;
@@ -324,7 +325,7 @@ fn faults_say_what_the_file_says() {
     assert_eq!(faults.len(), 12);
     assert_eq!(faults[4].ramp, Duration::from_secs(5));
     let entry = &scenario.upstream.incidents[0];
-    assert_eq!(entry.sources.len(), 2);
+    assert_eq!(entry.sources.len(), 3);
     assert_eq!(entry.gap.mean().round(), 300.0);
     assert!(
         (entry.length.mean() - 60.0).abs() < 1e-9,
