@@ -213,7 +213,8 @@ impl IntelligentLoadBalancer {
             .or_else(quota)
     }
 
-    /// Why a target could never take the request, whatever its state: its model, and for `smart`
+    /// Why a target could never take the request, whatever its state: its model (another of the
+    /// account's targets may be the one for that), and for `smart`
     /// whatever else the router filters by.
     pub(super) fn unsuited(
         &self,
@@ -222,7 +223,9 @@ impl IntelligentLoadBalancer {
     ) -> Option<Ineligible> {
         let account = self.pool.account(self.pool.account_of(target));
         let wanted = &features.preferences;
-        let Some(served) = self.pool.served(target, features.model) else {
+        let serving = self.pool.sets().serving(features.model);
+        let served = serving.filter(|serving| serving.contains(target));
+        let Some(served) = served.and_then(|_| self.pool.served(target, features.model)) else {
             return Some(Ineligible::Model);
         };
         if !self.smart {

@@ -12,6 +12,8 @@ use crate::time::Duration;
 pub struct RoutingConfig {
     /// How the target of an attempt is chosen. Default `smart`, the system as a whole.
     pub strategy: Strategy,
+    /// What is learned about apart. Default: accounts.
+    pub health_scope: HealthScope,
     /// Longest that a request may take, all attempts together. Default 30 s; `None` = for ever.
     pub deadline: Option<Duration>,
     /// Longest that one attempt may take. Default `None`: what is left of the deadline.
@@ -56,6 +58,7 @@ impl Default for RoutingConfig {
     fn default() -> Self {
         Self {
             strategy: Strategy::Smart,
+            health_scope: HealthScope::Account,
             deadline: Some(Duration::from_secs(30)),
             attempt_timeout: None,
             first_token_timeout: None,
@@ -70,6 +73,33 @@ impl Default for RoutingConfig {
             geographic_spill_above: 0.9,
             quota_aware: None,
             smart: SmartConfig::default(),
+        }
+    }
+}
+
+/// What has a breaker, a success rate and estimates of its own: a target.
+///
+/// Limits are the provider's word about the account, so in flight, quotas and what follows from
+/// their being hit (cool-down, disabling) are the account's in either scope.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum HealthScope {
+    /// An account, all its models together: most is learned from the same traffic.
+    #[default]
+    Account,
+    /// A model at an account: models fail, and slow down, separately.
+    AccountModel,
+}
+
+impl HealthScope {
+    /// Both.
+    pub const ALL: [Self; 2] = [Self::Account, Self::AccountModel];
+
+    /// The name in scenario files.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Account => "account",
+            Self::AccountModel => "account_model",
         }
     }
 }

@@ -124,6 +124,12 @@ impl SuccessWindow {
         f64::from(self.sum_successes + 1) / f64::from(self.sum_ended + 1)
     }
 
+    /// Successes, and attempts ended, in the window.
+    #[must_use]
+    pub const fn counts(&self) -> (u32, u32) {
+        (self.sum_successes, self.sum_ended)
+    }
+
     /// Turns the window to `tick`. Says whether counts fell out of it.
     pub fn turn(&mut self, tick: u64) -> bool {
         let before = self.sum_ended;

@@ -17,7 +17,8 @@ mod timers;
 
 use crate::record::{AttemptRecord, Confidence, Outcome, Rejection, RequestRecord, Strategy};
 use crate::request::{
-    AccountIndex, AttemptId, ClassIndex, Failure, FailureKind, RequestFeatures, RequestId, Usage,
+    AccountIndex, AttemptId, ClassIndex, Failure, FailureKind, ModelIndex, RequestFeatures,
+    RequestId, Usage,
 };
 use crate::rng::Rng;
 use crate::routing::account::Account;
@@ -27,7 +28,7 @@ use crate::routing::config::RoutingConfig;
 use crate::routing::failure::{AccountEffect, consequence};
 use crate::routing::geography::Geography;
 use crate::routing::metrics::{AccountMetrics, GatewayStats};
-use crate::routing::pool::{AttemptEnd, TargetTransition};
+use crate::routing::pool::{AttemptEnd, Snapshot, TargetTransition};
 use crate::routing::quota::Need;
 use crate::routing::retry::{RetryBudget, backoff};
 use crate::routing::router::{RoutingDecision, SmartRouter};
@@ -55,6 +56,8 @@ pub enum Action {
         request: RequestHandle,
         /// Where to.
         account: AccountIndex,
+        /// Which of the account's targets it was chosen as.
+        target: TargetIndex,
         /// How many times this request was sent to this account before.
         nth: u32,
     },
@@ -245,6 +248,7 @@ impl Gateway {
             attempt: AttemptId(slot),
             request: RequestHandle(slot),
             account,
+            target,
             nth,
         });
     }
@@ -642,6 +646,24 @@ impl Gateway {
             )
         };
         pool.account_indices().map(metrics).collect()
+    }
+
+    /// What was learned about every target as of `now`: its account's name, its model (`None` where
+    /// a target is a whole account), in the order in which they were registered.
+    #[must_use]
+    pub fn get_target_metrics(
+        &self,
+        now: Timestamp,
+    ) -> Vec<(String, Option<ModelIndex>, Snapshot)> {
+        let pool = self.balancer.pool();
+        let learned = |target| {
+            let id = pool.account(pool.account_of(target)).id.clone();
+            (id, pool.model_of(target), pool.target_snapshot(now, target))
+        };
+        (0..pool.targets() as u32)
+            .map(TargetIndex)
+            .map(learned)
+            .collect()
     }
 
     /// Statistics so far.

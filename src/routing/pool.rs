@@ -19,23 +19,25 @@
 mod keys;
 mod learned;
 mod sets;
+mod snapshot;
 mod state;
+mod targets;
 
 pub(super) use keys::{FEW, higher, highest_of};
 pub use keys::{Keys, Ranking};
 pub use learned::AttemptEnd;
 pub use sets::Sets;
+pub use snapshot::Snapshot;
 
 use crate::record::Strategy;
 use crate::request::{AccountIndex, ModelIndex, Provider, RequestFeatures};
 use crate::routing::account::{Account, ServedModel};
 use crate::routing::breaker::{Breaker, BreakerState, Ticket, Transition};
-use crate::routing::config::{HealthWeights, RoutingConfig};
+use crate::routing::config::RoutingConfig;
 use crate::routing::cool_down::CoolDown;
 use crate::routing::diversity::ProviderShares;
 use crate::routing::estimate::BUCKETS;
 use crate::routing::quota::{DeclaredQuota, Need, need};
-use crate::routing::score::Components;
 use crate::routing::target::TargetIndex;
 use crate::time::{Duration, Timestamp};
 use state::{AccountState, Target};
@@ -75,33 +77,6 @@ pub struct TargetTransition {
     pub account: AccountIndex,
     /// What changed, and when.
     pub transition: Transition,
-}
-
-/// What was learned about an account, at one moment.
-#[derive(Clone, Copy, PartialEq, Debug)]
-pub struct Snapshot {
-    /// Attempts in flight.
-    pub in_flight: u32,
-    /// Most attempts in flight allowed.
-    pub max_in_flight: u32,
-    /// Success rate over the window, in (0, 1].
-    pub success_rate: f64,
-    /// Estimated response time; `None` while unmeasured.
-    pub response_time: Option<Duration>,
-    /// Estimated time to first token; `None` while unmeasured.
-    pub first_token_time: Option<Duration>,
-    /// Failures in a row.
-    pub error_streak: u32,
-    /// When an attempt last failed in a way that counts.
-    pub last_failure: Option<Timestamp>,
-    /// State of the breaker.
-    pub breaker: BreakerState,
-    /// Until when it is left alone after a rate limit or an account fault; `None` if it is not.
-    pub cooling_until: Option<Timestamp>,
-    /// Parts of the health score.
-    pub parts: Components,
-    /// Their weights.
-    pub health_weights: HealthWeights,
 }
 
 /// What is known of one model at all accounts.
@@ -165,7 +140,6 @@ impl Pool {
             state.offers = (start, self.offers.len() as u32);
             self.accounts.push(state);
             self.descriptions.push(account.clone());
-            self.targets.push(Target::new(index));
             index
         };
         self.accounts[index.at()].describe(&account, quota);
@@ -178,18 +152,18 @@ impl Pool {
         } else {
             self.list_offers(index.at());
         }
-        let target = TargetIndex(index.0);
-        let account = &self.descriptions[index.at()];
-        self.keys.grow(self.targets.len());
-        self.keys.describe(target, account);
-        self.sets.describe(target, self.targets.len(), account);
-        for served in &account.models {
+        self.add_targets(index);
+        self.describe_targets(index);
+        for served in &self.descriptions[index.at()].models {
             let models = self.models.len().max(served.model.at() + 1);
             self.models.resize(models, ModelFacts::UNKNOWN);
             let smallest = &mut self.models[served.model.at()].smallest_context_window;
             *smallest = served.context_window.min(*smallest);
         }
-        self.refresh(target, now);
+        if let Some(first) = self.accounts[index.at()].first {
+            self.refresh(first, now);
+            self.for_others(first, |pool, other| pool.refresh(other, now));
+        }
         index
     }
 
@@ -268,9 +242,11 @@ impl Pool {
         let state = &mut self.targets[target.at()];
         let account = &mut self.accounts[state.account.at()];
         let ticket = state.breaker.dispatched();
+        let alone = state.sibling == target;
+        state.in_flight += 1;
         account.in_flight += 1;
-        let (provider, in_flight) = (account.provider, account.in_flight);
-        let crosses = in_flight == 1 || in_flight >= account.max_in_flight || ticket.is_probe();
+        let (provider, full) = (account.provider, account.is_full());
+        let crosses = state.in_flight == 1 || full || ticket.is_probe();
         if let Some(quota) = account.quota {
             self.quotas[quota as usize].take(now, expected);
         }
@@ -278,6 +254,9 @@ impl Pool {
         self.keys.mark(target);
         if crosses {
             self.sort(target, now);
+        }
+        if !alone {
+            self.tell_others(now, target, full);
         }
         ticket
     }
@@ -527,28 +506,6 @@ impl Pool {
     #[inline]
     pub fn declares_quotas(&self) -> bool {
         !self.quotas.is_empty()
-    }
-
-    /// Everything learned about an account, as of `now`.
-    #[must_use]
-    pub fn snapshot(&self, now: Timestamp, index: AccountIndex) -> Snapshot {
-        let state = &self.targets[index.at()];
-        let account = &self.accounts[index.at()];
-        let parts = state.parts(account, &self.config);
-        let cooling_until = account.cool_down.until();
-        Snapshot {
-            in_flight: account.in_flight,
-            max_in_flight: account.max_in_flight,
-            success_rate: state.window.rate(),
-            response_time: state.response.seconds().map(Duration::from_secs_f64),
-            first_token_time: state.first_token.seconds().map(Duration::from_secs_f64),
-            error_streak: state.error_streak,
-            last_failure: state.last_failure,
-            breaker: state.breaker.state(),
-            cooling_until: (cooling_until > now).then_some(cooling_until),
-            parts,
-            health_weights: self.config.health,
-        }
     }
 
     /// The target's breaker, and its account's cool-down.

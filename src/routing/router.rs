@@ -249,12 +249,13 @@ impl SmartRouter {
         now: Timestamp,
         features: &RequestFeatures,
     ) -> Vec<(AccountIndex, Ineligible)> {
-        (0..balancer.pool().targets() as u32)
-            .map(TargetIndex)
-            .filter_map(|target| {
-                let why = balancer.ineligible(now, target, features)?;
-                Some((balancer.pool().account_of(target), why))
-            })
+        let pool = balancer.pool();
+        let why = |account| match pool.target_for(account, features.model) {
+            Some(target) => balancer.ineligible(now, target, features),
+            None => Some(Ineligible::Model),
+        };
+        pool.account_indices()
+            .filter_map(|account| Some((account, why(account)?)))
             .collect()
     }
 }

@@ -183,29 +183,31 @@ impl<'a> Engine<'a> {
         for account in changes.at_start() {
             gateway.upsert(Timestamp::ZERO, account);
         }
+        let workload = Workload::new(setup.workload, streams);
+        let pool = gateway.balancer().pool();
+        let books = Books {
+            invariants: Invariants::default(),
+            timeline: Recorder::new(setup, pool),
+            breakers: Breakers::new(pool, Timestamp::ZERO + setup.warmup),
+            faults: FaultProbes::new(
+                setup.faults,
+                setup.accounts,
+                setup.duration,
+                setup.routing.deadline,
+            ),
+            ended: workload.follows_ends().then(Vec::new),
+            observe,
+        };
         let mut fleet = Fleet::new(setup.upstream, streams);
         if let Some(limit) = setup.routing.idle_timeout {
             fleet.report_progress(Duration::from_nanos(limit.as_nanos() / 2));
         }
-        let workload = Workload::new(setup.workload, streams);
         Self {
             gateway,
             fleet,
             changes,
             requests: vec![],
-            books: Books {
-                invariants: Invariants::default(),
-                timeline: Recorder::new(setup),
-                breakers: Breakers::new(setup.accounts.len(), Timestamp::ZERO + setup.warmup),
-                faults: FaultProbes::new(
-                    setup.faults,
-                    setup.accounts.len(),
-                    setup.duration,
-                    setup.routing.deadline,
-                ),
-                ended: workload.follows_ends().then(Vec::new),
-                observe,
-            },
+            books,
             workload,
         }
     }
@@ -315,15 +317,17 @@ impl<'a> Engine<'a> {
                     attempt,
                     request,
                     account,
+                    target,
                     nth,
                 } => {
                     let books = &mut self.books;
                     books
                         .invariants
-                        .dispatched(books.breakers.was_open(now, account), account)?;
+                        .dispatched(books.breakers.was_open(now, target), account)?;
                     books.timeline.dispatched(now, account);
-                    books.faults.dispatched(now, account);
                     let request = &self.requests[request.0 as usize];
+                    let model = request.features.model;
+                    books.faults.dispatched(now, account, model);
                     self.fleet.begin(now, attempt, account, nth, request);
                 }
                 Action::Cancel { attempt, failure } => {
@@ -339,14 +343,15 @@ impl<'a> Engine<'a> {
     #[inline]
     fn note_transitions(&mut self) {
         while let Some(TargetTransition {
+            target,
             account,
             transition,
-            ..
         }) = self.gateway.poll_transition()
         {
-            self.books.timeline.transition(account, transition);
-            self.books.faults.transition(account, transition);
-            self.books.breakers.transition(account, transition);
+            let model = self.gateway.balancer().pool().model_of(target);
+            self.books.timeline.transition(target, transition);
+            self.books.faults.transition(account, model, transition);
+            self.books.breakers.transition(target, transition);
         }
     }
 
@@ -360,7 +365,7 @@ impl<'a> Engine<'a> {
             .map(|account| pool.in_flight(account))
             .sum();
         books.invariants.at_end(left, in_flight)?;
-        let (breakers, breaker_spans) = books.breakers.finish(end);
+        let (breakers, breaker_spans) = books.breakers.finish(pool.accounts(), end);
         Ok(Run {
             simulated: books.invariants.arrivals(),
             timeline: books.timeline.finish(end),

@@ -1,6 +1,7 @@
 //! What a fault does: how long until it is detected, mitigated, and the old state restored.
 //!
-//! Definitions, for a fault from `start` to `end` on some accounts. Windows are 10 s long, stepped
+//! Definitions, for a fault from `start` to `end` on some accounts; of one that concerns a single
+//! model, dispatches and breakers are those of this model. Windows are 10 s long, stepped
 //! by 1 s. The level before is that of the 60 s before `start`.
 //!
 //! - *Degraded* is a window (by intended arrival) whose success rate is below 99 % of the level
@@ -24,7 +25,8 @@
 mod probe;
 
 use crate::record::{AttemptRecord, RequestRecord};
-use crate::request::AccountIndex;
+use crate::request::{AccountIndex, ModelIndex};
+use crate::routing::account::Account;
 use crate::routing::breaker::{BreakerState, Transition};
 use crate::routing::failure::{AccountEffect, consequence};
 use crate::time::{Duration, Timestamp};
@@ -37,6 +39,8 @@ pub struct FaultWatch {
     pub fault: u32,
     /// Accounts concerned.
     pub accounts: Vec<AccountIndex>,
+    /// The model concerned; `None` is all of them.
+    pub model: Option<ModelIndex>,
     /// From.
     pub start: Timestamp,
     /// To, exclusive.
@@ -91,7 +95,7 @@ pub(super) struct FaultProbes<'a> {
     seen: Vec<(Timestamp, FaultObservation)>,
     /// Nothing is to be done before this but to count.
     next_turn: Timestamp,
-    accounts: usize,
+    accounts: &'a [Account],
     duration: Duration,
     /// Longest that a request can take.
     patience: Option<Duration>,
@@ -105,7 +109,7 @@ impl<'a> FaultProbes<'a> {
     /// within `patience`, if there is such a bound.
     pub fn new(
         faults: &'a [FaultWatch],
-        accounts: usize,
+        accounts: &'a [Account],
         duration: Duration,
         patience: Option<Duration>,
     ) -> Self {
@@ -158,19 +162,29 @@ impl<'a> FaultProbes<'a> {
         }
     }
 
-    /// Notes an attempt.
+    /// Notes an attempt at a model.
     #[inline]
-    pub fn dispatched(&mut self, now: Timestamp, account: AccountIndex) {
+    pub fn dispatched(&mut self, now: Timestamp, account: AccountIndex, model: ModelIndex) {
         self.reach(now);
         for probe in &mut self.live {
-            probe.dispatched(now, account);
+            probe.dispatched(now, account, model);
         }
     }
 
-    /// Notes a breaker that changed state.
-    pub fn transition(&mut self, account: AccountIndex, Transition { at, to }: Transition) {
-        if to == BreakerState::Open {
-            self.noticed(at, account);
+    /// Notes a breaker that changed state, that of `model` or of the whole account.
+    pub fn transition(
+        &mut self,
+        account: AccountIndex,
+        model: Option<ModelIndex>,
+        Transition { at, to }: Transition,
+    ) {
+        if to != BreakerState::Open {
+            return;
+        }
+        for probe in &mut self.live {
+            if model.is_none_or(|model| probe.is_about(model)) {
+                probe.noticed(at, account);
+            }
         }
     }
 

@@ -59,13 +59,13 @@ impl Invariants {
         self.arrivals += 1;
     }
 
-    /// An attempt is sent to an account whose breaker is open or not.
+    /// An attempt is sent to a target, of this account, whose breaker is open or not.
     #[inline]
     pub fn dispatched(&mut self, open: bool, account: AccountIndex) -> Result<(), Broken> {
         self.dispatched += 1;
         if open {
             let what = format!(
-                "account {} got an attempt while its breaker was open",
+                "account {} got an attempt while the breaker for it was open",
                 account.0
             );
             return Err(broken(what));

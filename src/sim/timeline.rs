@@ -8,6 +8,8 @@ use crate::histogram::Histogram;
 use crate::record::RequestRecord;
 use crate::request::AccountIndex;
 use crate::routing::breaker::{BreakerState, Transition};
+use crate::routing::pool::Pool;
+use crate::routing::target::TargetIndex;
 use crate::sim::Setup;
 use crate::time::{Duration, Timestamp};
 use crate::units::NanoUsd;
@@ -106,8 +108,8 @@ pub(super) struct Recorder<'a> {
     timeline: Timeline,
     lanes: Lanes<'a>,
     objective: Duration,
-    /// By account: since when its breaker is not closed.
-    not_closed: Vec<Option<Timestamp>>,
+    /// By target: its lane, and since when its breaker is not closed.
+    targets: Vec<(usize, Option<Timestamp>)>,
     of_arrival: WindowFinder,
     of_dispatch: WindowFinder,
 }
@@ -143,15 +145,16 @@ impl WindowFinder {
 
 impl<'a> Recorder<'a> {
     /// Empty windows for the whole run.
-    pub fn new(setup: &Setup<'a>) -> Self {
+    pub fn new(setup: &Setup<'a>, pool: &Pool) -> Self {
         let window = setup.timeline_window;
         let count = setup.duration.as_nanos().div_ceil(window.as_nanos().max(1)) as usize;
         let mut lane_targets = vec![0; setup.lanes.count];
-        setup
-            .lanes
-            .of_account
+        let lane = |target| setup.lanes.of_account[pool.account_of(target).at()];
+        let lanes = (0..pool.targets() as u32).map(TargetIndex).map(lane);
+        let targets: Vec<_> = lanes.map(|lane| (lane, None)).collect();
+        targets
             .iter()
-            .for_each(|lane| lane_targets[*lane] += 1);
+            .for_each(|(lane, _)| lane_targets[*lane] += 1);
         let timeline = Timeline {
             window,
             windows: (0..count).map(|_| Window::new()).collect(),
@@ -163,7 +166,7 @@ impl<'a> Recorder<'a> {
             timeline,
             lanes: setup.lanes,
             objective: setup.latency_objective,
-            not_closed: vec![None; setup.accounts.len()],
+            targets,
             of_arrival: WindowFinder::new(window),
             of_dispatch: WindowFinder::new(window),
         }
@@ -199,17 +202,17 @@ impl<'a> Recorder<'a> {
     }
 
     /// Notes a breaker that changed state.
-    pub fn transition(&mut self, account: AccountIndex, transition: Transition) {
-        let since = &mut self.not_closed[account.at()];
+    pub fn transition(&mut self, target: TargetIndex, transition: Transition) {
+        let (lane, since) = &mut self.targets[target.at()];
         if transition.to != BreakerState::Closed {
             since.get_or_insert(transition.at);
         } else if let Some(start) = since.take() {
-            self.not_closed_between(account.at(), start, transition.at);
+            let lane = *lane;
+            self.not_closed_between(lane, start, transition.at);
         }
     }
 
-    fn not_closed_between(&mut self, account: usize, start: Timestamp, end: Timestamp) {
-        let lane = self.lanes.of_account[account];
+    fn not_closed_between(&mut self, lane: usize, start: Timestamp, end: Timestamp) {
         let window = self.timeline.window.as_nanos().max(1);
         let mut from = start.as_nanos();
         while from < end.as_nanos() {
@@ -227,9 +230,9 @@ impl<'a> Recorder<'a> {
 
     /// The timeline of the run, which ended at `end`.
     pub fn finish(mut self, end: Timestamp) -> Timeline {
-        for account in 0..self.not_closed.len() {
-            if let Some(start) = self.not_closed[account] {
-                self.not_closed_between(account, start, end);
+        for target in 0..self.targets.len() {
+            if let (lane, Some(start)) = self.targets[target] {
+                self.not_closed_between(lane, start, end);
             }
         }
         self.timeline

@@ -9,6 +9,7 @@ mod failing_fast;
 mod fault_effects;
 mod fault_kinds;
 mod gallery;
+mod health_scope;
 mod idle;
 mod incidents;
 mod kill;

@@ -123,6 +123,8 @@ impl Builder {
             "max_attempts = 1, breaker = false",
             "max_attempts = 5, policy_seed = 7",
             "breaker = { failures_to_open = 2, open_time = \"3s\", successes_to_close = 1 }",
+            "health_scope = \"account_model\", breaker = { failures_to_open = 2 }, \
+             cool_down = { base = \"1s\" }",
             "attempt_timeout = \"2s\", quota_aware = true, deadline = \"3s\"",
             "cool_down = { base = \"1s\", cap = \"2s\", account_fault = \"5s\" }",
         ];

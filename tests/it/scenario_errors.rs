@@ -146,6 +146,7 @@ broken! {
     smart_to_smart: plus("[routing.smart]\nhigh = \"smart\"\nlow = \"round-robin\"");
     breaker_settings: plus("[routing]\n\
         breaker = { half_open_max_in_flight = 0, open_time = \"none\" }");
+    unknown_health_scope: plus("[routing]\nhealth_scope = \"model\"");
     health_weights: plus("[routing.health]\nsuccess = 0.7");
     retry_settings: plus("[routing.retry]\nmax_attempts = 2\nbackoff_base = \"10s\"");
     too_many_accounts: with("count = 3", "count = 70000\n[[accounts]]\ntemplate = \"claude\"\n\

@@ -3,6 +3,7 @@
 use routelab::experiment::scenario::{self, Loaded, Overrides, Scenario};
 use routelab::record::Strategy;
 use routelab::request::RequestPriority;
+use routelab::routing::config::HealthScope;
 use routelab::time::Duration;
 use routelab::upstream::config::{Capacity, FaultKind};
 use routelab::workload::config::Arrivals;
@@ -400,6 +401,7 @@ fn workload_and_routing_say_what_the_file_says() {
     let base = &scenario.arms[0].routing;
     assert_eq!(base.deadline, None);
     assert_eq!(base.first_token_timeout, Some(Duration::from_secs(9)));
+    assert_eq!(base.health_scope, HealthScope::AccountModel);
     assert_eq!(base.breaker.unwrap().failures_to_open, 7);
     assert_eq!(base.quota_aware, Some(true));
     assert_eq!(base.health.success, 0.5);

@@ -35,6 +35,7 @@ pub(super) fn faults(scenario: &Scenario, replication: u32) -> (Vec<FaultWatch>,
         watches.push(FaultWatch {
             fault: number as u32,
             accounts: fault.accounts.clone(),
+            model: fault.model,
             start: shown_start(about, fault),
             end: fault.end.min(arrivals_stop),
             observed: about.observed,

@@ -10,8 +10,8 @@ use super::section::Section;
 use crate::record::Strategy;
 use crate::request::RequestPriority;
 use crate::routing::config::{
-    AdaptiveWeights, BreakerConfig, ConfidenceConfig, CoolDownConfig, HealthWeights, MetricsConfig,
-    RetryConfig, RoutingConfig, SmartConfig,
+    AdaptiveWeights, BreakerConfig, ConfidenceConfig, CoolDownConfig, HealthScope, HealthWeights,
+    MetricsConfig, RetryConfig, RoutingConfig, SmartConfig,
 };
 
 /// Reads the routing keys of a section on top of `base`. `None` if one is bad.
@@ -35,6 +35,11 @@ pub(super) fn read(
     let max_attempts = section.or("max_attempts", base.retry.max_attempts, |node| {
         decode::count(1..=100)(node).map(|attempts| attempts as u8)
     });
+    let scope = section.or(
+        "health_scope",
+        base.health_scope,
+        decode::word("scope", &HealthScope::ALL, HealthScope::name),
+    );
     let breaker = breaker(section, base.breaker, findings);
     let mut part = Parts { section, findings };
     let retry = part.read("retry", base.retry, retry);
@@ -52,6 +57,7 @@ pub(super) fn read(
     let quota_aware = section.or("quota_aware", base.quota_aware, quota_aware);
     Some(RoutingConfig {
         strategy: base.strategy,
+        health_scope: scope?,
         deadline: deadline?,
         attempt_timeout: attempt?,
         first_token_timeout: first_token?,

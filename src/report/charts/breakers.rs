@@ -1,5 +1,6 @@
-//! When breakers were open: a swim lane per account, grouped by strategy, of replication 0 (breaker
-//! times do not average over replications into anything that happened).
+//! When breakers were open: a swim lane per breaker, grouped by strategy, of replication 0 (breaker
+//! times do not average over replications into anything that happened). A breaker is named after
+//! its account, and after its model where each model at an account has one.
 
 use super::axis::Axis;
 use super::canvas::{Anchor, Canvas, Font};
@@ -12,22 +13,30 @@ use crate::time::Timestamp;
 
 const ROW: f64 = 14.0;
 const GROUP_GAP: f64 = 12.0;
-const MOST_ACCOUNTS: usize = 8;
+const MOST_BREAKERS: usize = 8;
 const LEFT: f64 = 300.0;
+/// Where models have to be named too.
+const FAR_LEFT: f64 = 410.0;
 
 /// The chart.
 pub fn file(results: &ScenarioResults) -> File {
     let groups: Vec<Group> = results.strategies.iter().map(Group::of).collect();
     let top = TOP + 8.0 + fault_height(results);
     let rows: f64 = groups.iter().map(Group::height).sum();
+    let by_model = groups.iter().any(Group::is_by_model);
+    let left = if by_model { FAR_LEFT } else { LEFT };
     let panel = Panel {
-        from: (LEFT, top),
+        from: (left, top),
         to: (WIDTH - 30.0, top + rows + GROUP_GAP),
         x: Axis::time(results.description.duration),
         y: Axis::linear("", 0.0, 1.0),
     };
     let height = panel.to.1 + 74.0;
-    let title = "Breakers not closed, by strategy and account (replication 0)";
+    let title = if by_model {
+        "Breakers not closed, by strategy, account and model (replication 0)"
+    } else {
+        "Breakers not closed, by strategy and account (replication 0)"
+    };
     page(results, "breakers", title, height, |canvas| {
         panel.shade(canvas, results);
         panel.name_faults(canvas, &results.description.faults);
@@ -41,43 +50,54 @@ pub fn file(results: &ScenarioResults) -> File {
         let middle = f64::midpoint(panel.from.0, panel.to.0);
         let below = (middle, panel.to.1 + 36.0);
         canvas.text(&panel.x.label, below, TEXT.anchor(Anchor::Middle));
-        key(canvas, panel.to.1 + 58.0);
+        key(canvas, (left, panel.to.1 + 58.0));
     })
+}
+
+/// Whose a breaker is: account, and model unless it is for all of them.
+type Breaker = (usize, Option<usize>);
+
+const fn whose(span: &BreakerSpan) -> Breaker {
+    (span.account, span.model)
 }
 
 /// The breakers of one strategy.
 struct Group<'a> {
     arm: &'a StrategyResults,
-    /// Accounts whose breaker was open, longest first chosen, then in account order.
-    accounts: Vec<usize>,
-    /// Accounts left out.
+    /// Breakers that were open, longest first chosen, then in account order.
+    breakers: Vec<Breaker>,
+    /// Breakers left out.
     more: usize,
 }
 
 impl<'a> Group<'a> {
     fn of(arm: &'a StrategyResults) -> Self {
-        let mut accounts: Vec<usize> = arm.breaker_spans.iter().map(|span| span.account).collect();
-        accounts.sort_unstable();
-        accounts.dedup();
+        let mut breakers: Vec<Breaker> = arm.breaker_spans.iter().map(whose).collect();
+        breakers.sort_unstable();
+        breakers.dedup();
         let length = |span: &BreakerSpan| span.end.since(span.start).as_nanos();
-        let total = |account: usize| -> u64 {
+        let total = |breaker: Breaker| -> u64 {
             let spans = arm.breaker_spans.iter();
-            let own = spans.filter(|span| span.account == account).map(length);
+            let own = spans.filter(|span| whose(span) == breaker).map(length);
             own.fold(0, u64::saturating_add)
         };
-        accounts.sort_by_key(|&account| std::cmp::Reverse(total(account)));
-        let more = accounts.len().saturating_sub(MOST_ACCOUNTS);
-        accounts.truncate(MOST_ACCOUNTS);
-        accounts.sort_unstable();
+        breakers.sort_by_key(|&breaker| std::cmp::Reverse(total(breaker)));
+        let more = breakers.len().saturating_sub(MOST_BREAKERS);
+        breakers.truncate(MOST_BREAKERS);
+        breakers.sort_unstable();
         Self {
             arm,
-            accounts,
+            breakers,
             more,
         }
     }
 
+    fn is_by_model(&self) -> bool {
+        self.breakers.iter().any(|(_, model)| model.is_some())
+    }
+
     fn rows(&self) -> usize {
-        self.accounts.len().max(1) + usize::from(self.more > 0)
+        self.breakers.len().max(1) + usize::from(self.more > 0)
     }
 
     fn height(&self) -> f64 {
@@ -97,27 +117,32 @@ impl<'a> Group<'a> {
         look.marker
             .draw(canvas, (24.0, middle(0)), 4.2, look.colour);
         canvas.text(&fitted(&self.arm.name, 22), (35.0, middle(0)), TEXT.bold());
-        for (row, &account) in self.accounts.iter().enumerate() {
-            let described = results.description.accounts.get(account);
-            let name = described.map_or_else(|| account.to_string(), |a| fitted(&a.id, 18));
-            canvas.text(&name, (LEFT - 8.0, middle(row)), small);
-            let own = self
-                .arm
-                .breaker_spans
-                .iter()
-                .filter(|s| s.account == account);
+        for (row, &breaker) in self.breakers.iter().enumerate() {
+            let name = name(results, breaker);
+            canvas.text(&name, (panel.from.0 - 8.0, middle(row)), small);
+            let spans = self.arm.breaker_spans.iter();
+            let own = spans.filter(|span| whose(span) == breaker);
             own.for_each(|span| swim(canvas, panel, span, look, middle(row)));
         }
-        let note = match (self.accounts.len(), self.more) {
+        let note = match (self.breakers.len(), self.more) {
             (0, _) => "none opened".to_owned(),
             (_, 0) => return,
             (_, more) => format!("and {more} more"),
         };
         canvas.text(
             &note,
-            (LEFT - 8.0, middle(self.rows() - 1)),
+            (panel.from.0 - 8.0, middle(self.rows() - 1)),
             small.colour(GREY),
         );
+    }
+}
+
+fn name(results: &ScenarioResults, (account, model): Breaker) -> String {
+    let described = results.description.accounts.get(account);
+    let id = described.map_or_else(|| account.to_string(), |a| fitted(&a.id, 18));
+    match model.and_then(|model| results.description.models.get(model)) {
+        Some(model) => format!("{id} {}", fitted(model, 20)),
+        None => id,
     }
 }
 
@@ -136,10 +161,10 @@ fn swim(canvas: &mut Canvas, panel: &Panel, span: &BreakerSpan, look: Look, y: f
     }
 }
 
-fn key(canvas: &mut Canvas, y: f64) {
-    canvas.rectangle((LEFT, y - 4.5), (LEFT + 24.0, y + 4.5), GREY, 1.0);
-    canvas.text("open: refuses all", (LEFT + 32.0, y), TEXT);
-    let left = LEFT + 180.0;
+fn key(canvas: &mut Canvas, (left, y): (f64, f64)) {
+    canvas.rectangle((left, y - 4.5), (left + 24.0, y + 4.5), GREY, 1.0);
+    canvas.text("open: refuses all", (left + 32.0, y), TEXT);
+    let left = left + 180.0;
     canvas.rectangle((left, y - 4.5), (left + 24.0, y + 4.5), GREY, 1.0);
     canvas.rectangle((left + 1.0, y - 3.3), (left + 23.0, y + 3.3), WHITE, 1.0);
     canvas.text("half-open: lets probes through", (left + 32.0, y), TEXT);

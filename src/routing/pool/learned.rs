@@ -55,7 +55,9 @@ impl Pool {
         let state = &mut self.targets[end.target.at()];
         let account = &mut self.accounts[state.account.at()];
         let ordinary = end.failure.is_none() && state.is_ordinary(account);
+        let (alone, was_full) = (state.sibling == end.target, account.is_full());
         account.in_flight -= 1;
+        state.in_flight -= 1;
         if let Some(quota) = account.quota {
             let failure = end.failure.map(|failure| failure.kind);
             self.quotas[quota as usize].correct(now, &end.expected, end.usage, failure);
@@ -83,6 +85,23 @@ impl Pool {
         } else {
             self.refresh(end.target, now);
         }
+        if !alone {
+            self.others_ended(now, end, was_full);
+        }
+    }
+}
+
+impl Pool {
+    /// What the end of an attempt means for the other targets of its account: a place has become
+    /// free, or the account cools down.
+    #[cold]
+    #[inline(never)]
+    fn others_ended(&mut self, now: Timestamp, end: &AttemptEnd, was_full: bool) {
+        if end.failure.is_some() {
+            self.for_others(end.target, |pool, other| pool.refresh(other, now));
+        } else {
+            self.tell_others(now, end.target, was_full);
+        }
     }
 }
 
@@ -103,7 +122,7 @@ impl Target {
         self.breaker.is_closed()
             && self.error_streak == 0
             && self.response.is_measured()
-            && account.in_flight > 1
+            && self.in_flight > 1
             && account.in_flight < account.max_in_flight
     }
 

@@ -22,7 +22,7 @@ pub struct Sets {
     cold_response: TargetSet,
     /// The same for the time to first token.
     cold_first_token: TargetSet,
-    /// At their in-flight limit.
+    /// At their account's in-flight limit.
     full: TargetSet,
     by_model: Vec<TargetSet>,
     by_provider: [TargetSet; Provider::ALL.len()],
@@ -60,8 +60,14 @@ impl Sets {
         self.by_region.get(region.at())
     }
 
-    /// Takes over what the owner says about the account of `target`.
-    pub(super) fn describe(&mut self, target: TargetIndex, targets: usize, account: &Account) {
+    /// Takes over what the owner says about the account of `target`, whose state this is.
+    pub(super) fn describe(
+        &mut self,
+        target: TargetIndex,
+        targets: usize,
+        state: &Target,
+        account: &Account,
+    ) {
         let models = account
             .models
             .last()
@@ -74,13 +80,9 @@ impl Sets {
         self.all_mut().for_each(|set| set.grow(targets));
         self.flags.resize(targets, 0);
         for (model, set) in self.by_model.iter_mut().enumerate() {
-            set.set(
-                target,
-                account
-                    .models
-                    .iter()
-                    .any(|served| served.model.at() == model),
-            );
+            let mut served = account.models.iter().map(|served| served.model);
+            let serves = served.any(|served| served.at() == model && state.is_for(served));
+            set.set(target, serves);
         }
         for (provider, set) in Provider::ALL.iter().zip(&mut self.by_provider) {
             set.set(target, account.provider == *provider);
@@ -144,7 +146,7 @@ impl Sets {
     ) {
         let admits = state.admits(now, account, config);
         let measured = state.response.is_measured();
-        let cold = admits && account.in_flight == 0 && state.wants_probe(now, config);
+        let cold = admits && state.in_flight == 0 && state.wants_probe(now, config);
         let flags = u8::from(admits) << ADMITTING
             | u8::from(measured) << MEASURED
             | u8::from(admits && state.breaker.state() == BreakerState::HalfOpen) << HALF_OPEN

@@ -1,12 +1,13 @@
 //! What events change about an account and a target.
 
-use crate::request::{AccountIndex, Provider};
+use crate::request::{AccountIndex, ModelIndex, Provider};
 use crate::routing::account::{Account, Availability};
 use crate::routing::breaker::Breaker;
 use crate::routing::config::RoutingConfig;
 use crate::routing::cool_down::CoolDown;
 use crate::routing::estimate::{DecayingMean, SuccessWindow};
 use crate::routing::score::{self, Components};
+use crate::routing::target::TargetIndex;
 use crate::time::Timestamp;
 
 /// What of an account decides whether and how much it is used.
@@ -18,6 +19,8 @@ pub(super) struct AccountState {
     pub(super) provider: Provider,
     pub(super) enabled: bool,
     pub(super) quota: Option<u32>,
+    /// The first of its targets; none if it serves no model.
+    pub(super) first: Option<TargetIndex>,
     /// Its stretch of [`Pool::offers`].
     pub(super) offers: (u32, u32),
     pub(super) cool_down: CoolDown,
@@ -26,6 +29,10 @@ pub(super) struct AccountState {
 #[derive(Clone, Debug)]
 pub(super) struct Target {
     pub(super) account: AccountIndex,
+    /// The next target of the same account, the first after the last: a ring, of one where the
+    /// account is the target.
+    pub(super) sibling: TargetIndex,
+    pub(super) in_flight: u32,
     pub(super) error_streak: u32,
     pub(super) response: DecayingMean,
     pub(super) first_token: DecayingMean,
@@ -34,6 +41,8 @@ pub(super) struct Target {
     pub(super) wake: Timestamp,
     pub(super) window: SuccessWindow,
     pub(super) last_failure: Option<Timestamp>,
+    /// The model that it is for; none if it is for all of the account's.
+    pub(super) model: Option<ModelIndex>,
 }
 
 impl AccountState {
@@ -45,6 +54,7 @@ impl AccountState {
             provider,
             enabled: false,
             quota: None,
+            first: None,
             offers: (0, 0),
             cool_down: CoolDown::default(),
         }
@@ -64,9 +74,15 @@ impl AccountState {
 }
 
 impl Target {
-    pub(super) const fn new(account: AccountIndex) -> Self {
+    pub(super) const fn new(
+        account: AccountIndex,
+        model: Option<ModelIndex>,
+        sibling: TargetIndex,
+    ) -> Self {
         Self {
             account,
+            sibling,
+            in_flight: 0,
             error_streak: 0,
             response: DecayingMean::new(),
             first_token: DecayingMean::new(),
@@ -74,7 +90,13 @@ impl Target {
             wake: Timestamp::NEVER,
             window: SuccessWindow::new(),
             last_failure: None,
+            model,
         }
+    }
+
+    /// Whether it is the one for this model, if the account serves that.
+    pub(super) fn is_for(&self, model: ModelIndex) -> bool {
+        self.model.is_none_or(|own| own == model)
     }
 
     /// The parts of the scores.

@@ -6,7 +6,8 @@
 
 use super::{FaultObservation, FaultWatch, Observable, Observed};
 use crate::record::RequestRecord;
-use crate::request::AccountIndex;
+use crate::request::{AccountIndex, ModelIndex};
+use crate::routing::account::Account;
 use crate::time::{Duration, Timestamp};
 use std::collections::VecDeque;
 
@@ -40,6 +41,8 @@ struct Slice {
 pub(super) struct Probe<'a> {
     watch: &'a FaultWatch,
     concerned: Vec<bool>,
+    /// Whether nobody else could take the requests.
+    concerns_all: bool,
     /// Time of the first slice.
     origin: Timestamp,
     /// Slices before `watch.start`.
@@ -81,16 +84,23 @@ fn before(watch: &FaultWatch) -> usize {
 
 impl<'a> Probe<'a> {
     /// For a run whose arrivals stop at `duration`.
-    pub(super) fn new(watch: &'a FaultWatch, accounts: usize, duration: Duration) -> Self {
+    pub(super) fn new(watch: &'a FaultWatch, accounts: &[Account], duration: Duration) -> Self {
         let origin = origin(watch);
         let last = (Timestamp::ZERO + duration).min(watch.end + Duration::from_secs(AFTER as u64));
-        let mut concerned = vec![false; accounts];
+        let mut concerned = vec![false; accounts.len()];
         for account in &watch.accounts {
             concerned[account.at()] = true;
         }
+        let serves = |account: &Account| {
+            let mut models = account.models.iter().map(|served| served.model);
+            watch.model.is_none_or(|model| models.any(|m| m == model))
+        };
+        let mut all = accounts.iter().zip(&concerned);
+        let concerns_all = all.all(|(account, concerned)| *concerned || !serves(account));
         Self {
             watch,
             concerned,
+            concerns_all,
             origin,
             before: before(watch),
             watched: slices_in(last.since(origin)),
@@ -107,9 +117,17 @@ impl<'a> Probe<'a> {
         }
     }
 
-    /// Notes an attempt.
+    /// Whether the fault concerns requests for `model`.
+    pub(super) fn is_about(&self, model: ModelIndex) -> bool {
+        self.watch.model.is_none_or(|own| own == model)
+    }
+
+    /// Notes an attempt at a model.
     #[inline]
-    pub(super) fn dispatched(&mut self, now: Timestamp, account: AccountIndex) {
+    pub(super) fn dispatched(&mut self, now: Timestamp, account: AccountIndex, model: ModelIndex) {
+        if !self.is_about(model) {
+            return;
+        }
         let concerned = self.concerned[account.at()];
         if let Some(slice) = self.slice(now) {
             slice.dispatches += 1;
@@ -298,7 +316,7 @@ impl<'a> Probe<'a> {
 
     fn restore(&self) -> Option<Observed> {
         self.former.as_ref()?.share?;
-        if self.concerned.iter().all(|concerned| *concerned) {
+        if self.concerns_all {
             return None;
         }
         let not_within = Observed::NotWithin(seconds(self.windows_after()));

@@ -16,7 +16,7 @@ use routelab::request::{AttemptId, ClassIndex, Failure, FailureKind, ModelIndex,
 use routelab::request::{RequestFeatures, RequestId};
 use routelab::rng::Rng;
 use routelab::routing::account::{Account, Availability};
-use routelab::routing::config::{BreakerConfig, RoutingConfig};
+use routelab::routing::config::{BreakerConfig, HealthScope, RoutingConfig};
 use routelab::routing::gateway::{Gateway, RequestHandle};
 use routelab::routing::geography::Geography;
 use routelab::routing::statistics::{Statistics, StatisticsConfig};
@@ -282,33 +282,38 @@ fn configs() -> impl Generator<Value = RoutingConfig> {
     let breaker = maybe((1u32..4, 1u64..100, 1u32..3, 1u32..3));
     let retry = (1u8..6, 1u64..30, 0u32..6, 0u32..3);
     let cool_down = (1u64..100, prop::sample::select(vec![5u64, 60_000]));
-    let all = (strategy, limits, breaker, retry, cool_down);
-    all.prop_map(|(strategy, limits, breaker, retry, cool_down)| {
-        let hundredths = |n: u64| ms(10 * n);
-        let mut config = RoutingConfig {
-            strategy,
-            deadline: Some(hundredths(limits.0)),
-            attempt_timeout: limits.1.map(hundredths),
-            first_token_timeout: limits.2.map(hundredths),
-            idle_timeout: limits.3.map(hundredths),
-            breaker: breaker.map(|(failures, open, probes, successes)| BreakerConfig {
-                failures_to_open: failures,
-                open_time: hundredths(open),
-                half_open_max_in_flight: probes,
-                successes_to_close: successes,
-            }),
-            ..RoutingConfig::default()
-        };
-        config.retry.max_attempts = retry.0;
-        config.retry.backoff_base = hundredths(retry.1);
-        config.retry.backoff_cap = Duration::from_millis(700);
-        config.retry.budget_per_request = f64::from(retry.2) / 5.0;
-        config.retry.budget_per_second = f64::from(retry.3) / 5.0;
-        config.cool_down.base = hundredths(cool_down.0);
-        config.cool_down.cap = Duration::from_secs(1);
-        config.cool_down.account_fault = hundredths(cool_down.1);
-        config
-    })
+    let scope = prop::sample::select(HealthScope::ALL.to_vec());
+    let all = (strategy, scope, limits, breaker, retry, cool_down);
+    all.prop_map(
+        |(strategy, health_scope, limits, breaker, retry, cool_down)| {
+            let hundredths = |n: u64| ms(10 * n);
+            let mut config = RoutingConfig {
+                strategy,
+                health_scope,
+                deadline: Some(hundredths(limits.0)),
+                attempt_timeout: limits.1.map(hundredths),
+                first_token_timeout: limits.2.map(hundredths),
+                idle_timeout: limits.3.map(hundredths),
+                breaker: breaker.map(|(failures, open, probes, successes)| BreakerConfig {
+                    failures_to_open: failures,
+                    open_time: hundredths(open),
+                    half_open_max_in_flight: probes,
+                    successes_to_close: successes,
+                    ..BreakerConfig::default()
+                }),
+                ..RoutingConfig::default()
+            };
+            config.retry.max_attempts = retry.0;
+            config.retry.backoff_base = hundredths(retry.1);
+            config.retry.backoff_cap = Duration::from_millis(700);
+            config.retry.budget_per_request = f64::from(retry.2) / 5.0;
+            config.retry.budget_per_second = f64::from(retry.3) / 5.0;
+            config.cool_down.base = hundredths(cool_down.0);
+            config.cool_down.cap = Duration::from_secs(1);
+            config.cool_down.account_fault = hundredths(cool_down.1);
+            config
+        },
+    )
 }
 
 fn pools() -> impl Generator<Value = Vec<Account>> {

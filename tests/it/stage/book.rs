@@ -2,12 +2,15 @@
 //!
 //! The pool keeps its figures up to date event by event; here each one is its definition, read off
 //! the whole list of attempts every time. It is as slow as it is plain: an oracle.
+//!
+//! `of` is a target: the position of an account, or with `health_scope = "account_model"` of a
+//! model at one, in the order in which they became known.
 
 use super::table::row_of;
-use routelab::request::{Failure, FailureKind, Provider, RequestFeatures};
+use routelab::request::{Failure, FailureKind, ModelIndex, Provider, RequestFeatures};
 use routelab::routing::account::{Account, Availability};
 use routelab::routing::breaker::BreakerState;
-use routelab::routing::config::RoutingConfig;
+use routelab::routing::config::{HealthScope, RoutingConfig};
 use routelab::routing::failure::AccountEffect;
 use routelab::time::{Duration, Timestamp};
 use std::collections::BTreeSet;
@@ -16,6 +19,7 @@ use std::collections::BTreeSet;
 #[derive(Clone, Debug)]
 pub struct Attempt {
     pub account: usize,
+    pub target: usize,
     pub sent: Timestamp,
     pub streaming: bool,
     /// Whether its request had been sent somewhere before.
@@ -39,31 +43,72 @@ enum Event {
 pub struct Book {
     pub config: RoutingConfig,
     pub accounts: Vec<Account>,
+    /// Account, and model where there is one target for each.
+    pub targets: Vec<(usize, Option<ModelIndex>)>,
     pub attempts: Vec<Attempt>,
     events: Vec<Event>,
 }
 
 impl Book {
     pub fn new(config: &RoutingConfig, accounts: &[Account]) -> Self {
-        Self {
+        let mut book = Self {
             config: config.clone(),
             accounts: accounts.to_vec(),
+            targets: vec![],
             attempts: vec![],
             events: vec![],
+        };
+        (0..accounts.len()).for_each(|account| book.described(account));
+        book
+    }
+
+    /// An account has become known, or has been described anew: adds the targets not known yet.
+    pub fn described(&mut self, account: usize) {
+        let models = match self.config.health_scope {
+            HealthScope::Account => vec![None],
+            HealthScope::AccountModel => {
+                let models = self.accounts[account].models.iter();
+                models.map(|served| Some(served.model)).collect()
+            }
+        };
+        for model in models {
+            if !self.targets.contains(&(account, model)) {
+                self.targets.push((account, model));
+            }
         }
+    }
+
+    /// The target of an account that a request for a model goes to.
+    pub fn target(&self, account: usize, model: ModelIndex) -> Option<usize> {
+        let is = |(own, for_model): &(usize, Option<ModelIndex>)| {
+            *own == account && for_model.is_none_or(|own| own == model)
+        };
+        self.targets.iter().position(is)
+    }
+
+    pub fn account(&self, of: usize) -> &Account {
+        &self.accounts[self.targets[of].0]
+    }
+
+    /// Whether the account serves the model, and this is its target for it.
+    pub fn serves(&self, of: usize, model: ModelIndex) -> bool {
+        let (account, own) = self.targets[of];
+        let mut models = self.accounts[account].models.iter();
+        own.is_none_or(|own| own == model) && models.any(|served| served.model == model)
     }
 
     /// Notes a dispatch; returns the attempt's number.
     pub fn sent(
         &mut self,
         now: Timestamp,
-        account: usize,
+        target: usize,
         streaming: bool,
         is_retry: bool,
     ) -> usize {
         let number = self.attempts.len();
         self.attempts.push(Attempt {
-            account,
+            account: self.targets[target].0,
+            target,
             sent: now,
             streaming,
             is_retry,
@@ -99,20 +144,29 @@ impl Book {
         let reference = self.config.metrics.response_reference.as_secs_f64();
         let cut_short = kind == FailureKind::DeadlineExceeded
             && attempt.is_retry
-            && waited < self.response(attempt.account, now).unwrap_or(reference);
+            && waited < self.response(attempt.target, now).unwrap_or(reference);
         row_of(kind).counts && !cut_short
     }
 
     /// Ends at an account in order: attempt, when, how.
-    fn ends(&self, of: usize) -> impl Iterator<Item = (&Attempt, Timestamp, Option<Failure>)> {
+    fn ends_at(
+        &self,
+        account: usize,
+    ) -> impl Iterator<Item = (&Attempt, Timestamp, Option<Failure>)> {
         self.events.iter().filter_map(move |event| {
             let Event::Ended(number) = event else {
                 return None;
             };
             let attempt = &self.attempts[*number];
             let (at, failure) = attempt.end?;
-            (attempt.account == of).then_some((attempt, at, failure))
+            (attempt.account == account).then_some((attempt, at, failure))
         })
+    }
+
+    /// Ends at a target.
+    fn ends(&self, of: usize) -> impl Iterator<Item = (&Attempt, Timestamp, Option<Failure>)> {
+        let all = self.ends_at(self.targets[of].0);
+        all.filter(move |(attempt, ..)| attempt.target == of)
     }
 
     /// Ends that say something about the account: when, whether it succeeded.
@@ -125,8 +179,9 @@ impl Book {
         judged.into_iter()
     }
 
-    pub fn in_flight(&self, of: usize) -> u32 {
-        let live = |attempt: &&Attempt| attempt.account == of && attempt.end.is_none();
+    /// At the whole account.
+    pub fn in_flight(&self, account: usize) -> u32 {
+        let live = |attempt: &&Attempt| attempt.account == account && attempt.end.is_none();
         self.attempts.iter().filter(live).count() as u32
     }
 
@@ -185,7 +240,7 @@ impl Book {
             Event::FirstToken(number) => {
                 let attempt = &self.attempts[number];
                 let at = attempt.first_token?;
-                (attempt.account == of).then_some((at, at.since(attempt.sent), false))
+                (attempt.target == of).then_some((at, at.since(attempt.sent), false))
             }
             Event::Ended(number) => {
                 let attempt = &self.attempts[number];
@@ -197,7 +252,7 @@ impl Book {
                     && kind != FailureKind::IdleTimeout
                     && attempt.streaming
                     && attempt.first_token.is_none();
-                let here = timed_out && attempt.account == of;
+                let here = timed_out && attempt.target == of;
                 here.then_some((at, at.since(attempt.sent), true))
             }
             Event::Sent(_) => None,
@@ -225,7 +280,7 @@ impl Book {
                 (state, since, run) = (HalfOpen, since + config.open_time, 0);
                 admitted.clear();
             }
-            if self.attempts[number].account != of {
+            if self.attempts[number].target != of {
                 continue;
             }
             if matches!(event, Event::Sent(_)) {
@@ -259,11 +314,11 @@ impl Book {
     }
 
     /// Until when rate limits keep the account out, and until when account faults do.
-    pub fn out_until(&self, of: usize) -> (Timestamp, Timestamp) {
+    pub fn out_until(&self, account: usize) -> (Timestamp, Timestamp) {
         let config = &self.config.cool_down;
         let (mut cooling, mut disabled) = (Timestamp::ZERO, Timestamp::ZERO);
         let (mut next, mut limited) = (config.base, Timestamp::ZERO);
-        for (attempt, at, failure) in self.ends(of) {
+        for (attempt, at, failure) in self.ends_at(account) {
             let Some(failure) = failure else {
                 if attempt.sent >= limited {
                     next = config.base;
@@ -286,15 +341,14 @@ impl Book {
         (cooling, disabled)
     }
 
-    /// Whether the account takes a request now.
+    /// Whether the target takes a request now.
     pub fn eligible(&self, of: usize, now: Timestamp, features: &RequestFeatures) -> bool {
-        let account = &self.accounts[of];
-        let serves = account.models.iter().any(|m| m.model == features.model);
-        let (cooling, disabled) = self.out_until(of);
+        let (at, account) = (self.targets[of].0, self.account(of));
+        let (cooling, disabled) = self.out_until(at);
         let probes = self.config.breaker.map_or(0, |b| b.half_open_max_in_flight);
-        serves
+        self.serves(of, features.model)
             && account.availability == Availability::Enabled
-            && self.in_flight(of) < account.max_in_flight
+            && self.in_flight(at) < account.max_in_flight
             && cooling <= now
             && disabled <= now
             && match self.breaker(of, now) {
@@ -304,7 +358,7 @@ impl Book {
             }
     }
 
-    /// Whether an idle account should be measured: not soon after a failure.
+    /// Whether an idle target should be measured: not soon after a failure.
     fn wants_probe(&self, of: usize, now: Timestamp) -> bool {
         let last = self.judged(of).next_back();
         last.is_none_or(|(at, success)| success || at + self.config.metrics.forget_after <= now)
@@ -317,11 +371,13 @@ impl Book {
         } else {
             self.response(of, now)
         };
-        estimate.is_none() && self.in_flight(of) == 0 && self.wants_probe(of, now)
+        let live = |attempt: &Attempt| attempt.target == of && attempt.end.is_none();
+        estimate.is_none() && !self.attempts.iter().any(live) && self.wants_probe(of, now)
     }
 
     pub fn connections(&self, of: usize) -> f64 {
-        1.0 - f64::from(self.in_flight(of)) / f64::from(self.accounts[of].max_in_flight)
+        let in_flight = self.in_flight(self.targets[of].0);
+        1.0 - f64::from(in_flight) / f64::from(self.account(of).max_in_flight)
     }
 
     fn response_score(&self, of: usize, now: Timestamp) -> f64 {
@@ -359,6 +415,6 @@ impl Book {
             + 0.25 * self.success(of, now)
             + 0.20 * self.response_score(of, now)
             + 0.15 * self.connections(of)
-            + 0.15 * (1.0 - self.share(self.accounts[of].provider, now))
+            + 0.15 * (1.0 - self.share(self.account(of).provider, now))
     }
 }

@@ -8,7 +8,7 @@ use crate::stage::book::Book;
 use crate::stage::table::row_of;
 use routelab::record::{Outcome, Rejection, RequestRecord};
 use routelab::request::{
-    AccountIndex, AttemptId, Failure, FailureKind, RequestFeatures, RequestId, Usage,
+    AccountIndex, AttemptId, Failure, FailureKind, ModelIndex, RequestFeatures, RequestId, Usage,
 };
 use routelab::routing::account::{Account, Availability, ServedModel};
 use routelab::routing::breaker::BreakerState;
@@ -94,15 +94,19 @@ impl Referee {
     }
 
     fn eligible(&self, now: Timestamp, features: &RequestFeatures) -> Vec<usize> {
-        let all = 0..self.book.accounts.len();
-        all.filter(|account| self.book.eligible(*account, now, features))
-            .collect()
+        let eligible = |account: &usize| {
+            let target = self.book.target(*account, features.model);
+            target.is_some_and(|target| self.book.eligible(target, now, features))
+        };
+        (0..self.book.accounts.len()).filter(eligible).collect()
     }
 
     /// Half-open accounts come first, whatever the strategy.
-    fn allowed(&self, now: Timestamp, candidates: &[usize]) -> Vec<usize> {
-        let half_open =
-            |account: &&usize| self.book.breaker(**account, now).0 == BreakerState::HalfOpen;
+    fn allowed(&self, now: Timestamp, model: ModelIndex, candidates: &[usize]) -> Vec<usize> {
+        let half_open = |account: &&usize| {
+            let target = self.book.target(**account, model).unwrap();
+            self.book.breaker(target, now).0 == BreakerState::HalfOpen
+        };
         let probes: Vec<usize> = candidates.iter().filter(half_open).copied().collect();
         if probes.is_empty() {
             candidates.to_vec()
@@ -189,13 +193,16 @@ impl Referee {
             request,
             account: AccountIndex(account),
             nth,
+            ..
         }) = event
         else {
             panic!("expected an attempt, not {event:?}");
         };
         assert_eq!(request, to_whom);
         let account = account as usize;
-        let allowed = self.allowed(now, candidates);
+        let model = self.requests[&request.0].features.model;
+        let allowed = self.allowed(now, model, candidates);
+        let target = self.book.target(account, model).unwrap();
         assert!(
             allowed.contains(&account),
             "{account} is none of {allowed:?}"
@@ -214,7 +221,7 @@ impl Referee {
         state.backing_off = None;
         let is_retry = state.tried.len() > 1;
         let streaming = state.features.streaming;
-        let number = self.book.sent(now, account, streaming, is_retry);
+        let number = self.book.sent(now, target, streaming, is_retry);
         let live = Live {
             number,
             request: request.0,
@@ -361,7 +368,8 @@ impl Referee {
         };
         let back = |account: usize| {
             let (cooling, disabled) = self.book.out_until(account);
-            let open = match (self.book.breaker(account, now), self.config.breaker) {
+            let target = self.book.target(account, features.model).unwrap();
+            let open = match (self.book.breaker(target, now), self.config.breaker) {
                 ((BreakerState::Open, since, _), Some(config)) => since + config.open_time,
                 _ => Timestamp::ZERO,
             };
