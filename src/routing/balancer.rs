@@ -21,6 +21,10 @@ pub struct IntelligentLoadBalancer {
     strategies: Strategies,
     /// Candidates of the request at hand.
     candidates: TargetSet,
+    /// When they were gathered, if some target is in a slow start.
+    warming_at: Option<Timestamp>,
+    /// Working memory: the candidates that a slow start has spared.
+    spared: TargetSet,
     /// Whether preferences and context windows can rule an account out: only for `smart`.
     smart: bool,
     minds_quotas: bool,
@@ -61,6 +65,8 @@ impl IntelligentLoadBalancer {
             pool: Pool::new(config),
             strategies: Strategies::new(config, geography, policy),
             candidates: TargetSet::default(),
+            warming_at: None,
+            spared: TargetSet::default(),
             smart: config.strategy == Strategy::Smart,
             minds_quotas: config.minds_quotas(),
         }
@@ -95,6 +101,7 @@ impl IntelligentLoadBalancer {
     ) {
         self.pool.advance(now);
         let sets = self.pool.sets();
+        self.warming_at = sets.warming().map(|_| now);
         match sets.serving(features.model) {
             Some(serving) => self.candidates.assign_and(&sets.admitting, serving),
             None => self.candidates.assign(&TargetSet::default()),
@@ -119,12 +126,37 @@ impl IntelligentLoadBalancer {
         if !matches!(strategy, Strategy::RoundRobin | Strategy::Random) {
             self.pool.settle(strategy, features.streaming);
         }
+        if let Some(now) = self.warming_at {
+            self.spare_the_warming(now);
+        }
         let view = View {
             pool: &self.pool,
             candidates: &self.candidates,
             features,
         };
         self.strategies.pick(strategy, &view)
+    }
+
+    /// Leaves out every candidate in a slow start with the probability that it still has, unless
+    /// nobody would be left. Filters come first: who alone passes them is no choice of ours.
+    #[cold]
+    fn spare_the_warming(&mut self, now: Timestamp) {
+        let Some(warming) = self.pool.sets().warming() else {
+            return;
+        };
+        self.spared.assign(&self.candidates);
+        for target in warming.iter() {
+            if !self.candidates.contains(target) {
+                continue;
+            }
+            let draw = self.strategies.rng().uniform();
+            if draw >= self.pool.warmth(now, target) {
+                self.spared.set(target, false);
+            }
+        }
+        if !self.spared.is_empty() {
+            std::mem::swap(&mut self.spared, &mut self.candidates);
+        }
     }
 
     /// The candidates gathered, to be narrowed down.

@@ -6,12 +6,19 @@
 //! number of probes at a time, because one that lets a crowd in on a struggling upstream never
 //! closes.
 //!
+//! Options, all off by default ([`BreakerConfig`]): it opens by the share of failures too (Envoy's
+//! outlier detection; linkerd's breaker has it instead of the consecutive count), its open time
+//! grows on repetition up to a cap, and once closed its target's traffic rises slowly.
+//!
 //! An attempt carries a [`Ticket`] of the state that admitted it. A result that comes back after a
 //! transition says nothing about the new state and is not counted (a slow failure from before an
 //! outage must not end the recovery from it).
 
+mod past;
+
 use crate::routing::config::BreakerConfig;
 use crate::time::Timestamp;
+use past::Past;
 
 /// The breaker's state. Open means refusing.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -65,6 +72,8 @@ pub struct Breaker {
     state: State,
     /// Number of transitions so far.
     generation: u32,
+    /// None while all options are off.
+    past: Option<Box<Past>>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -74,19 +83,14 @@ enum State {
     HalfOpen { successes: u32, in_flight: u32 },
 }
 
-impl Default for Breaker {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
 impl Breaker {
-    /// A closed breaker.
+    /// A closed breaker, to be used with these settings.
     #[must_use]
-    pub const fn new() -> Self {
+    pub fn new(config: &BreakerConfig) -> Self {
         Self {
             state: State::Closed { failures: 0 },
             generation: 0,
+            past: config.has_options().then(Box::default),
         }
     }
 
@@ -114,6 +118,24 @@ impl Breaker {
     #[inline]
     pub const fn is_closed(&self) -> bool {
         matches!(self.state, State::Closed { .. })
+    }
+
+    /// When the slow start is over that follows the last closing; `None` if there is none.
+    #[must_use]
+    pub fn warm_at(&self, config: &BreakerConfig) -> Option<Timestamp> {
+        let (past, start) = (self.past.as_ref()?, config.slow_start?);
+        let closed_at = past.closed_at().filter(|_| self.is_closed())?;
+        Some(closed_at + start.window)
+    }
+
+    /// Probability at `now` that its target is a candidate, by the slow start; 1 outside of it.
+    #[must_use]
+    pub fn warmth(&self, now: Timestamp, config: &BreakerConfig) -> f64 {
+        let closed_at = self.past.as_ref().and_then(|past| past.closed_at());
+        match (&config.slow_start, closed_at) {
+            (Some(start), Some(closed_at)) if self.is_closed() => start.share(now.since(closed_at)),
+            _ => 1.0,
+        }
     }
 
     /// Carries out the transition from Open to HalfOpen if it is due.
@@ -175,7 +197,11 @@ impl Breaker {
                     Judgement::Failure => *failures += 1,
                     Judgement::None => {}
                 }
-                (*failures >= config.failures_to_open).then(|| self.open(now, config))
+                let mut opens = *failures >= config.failures_to_open;
+                if let (Some(past), Some(rate)) = (&mut self.past, &config.failure_rate) {
+                    opens |= past.judged(now, judgement, rate);
+                }
+                opens.then(|| self.open(now, config))
             }
             State::HalfOpen {
                 successes,
@@ -186,7 +212,7 @@ impl Breaker {
                     Judgement::Success => {
                         *successes += 1;
                         let closes = *successes >= config.successes_to_close;
-                        closes.then(|| self.enter(State::Closed { failures: 0 }, now))
+                        closes.then(|| self.close(now))
                     }
                     Judgement::Failure => Some(self.open(now, config)),
                     Judgement::None => None,
@@ -196,12 +222,20 @@ impl Breaker {
     }
 
     fn open(&mut self, now: Timestamp, config: &BreakerConfig) -> Transition {
-        self.enter(
-            State::Open {
-                until: now + config.open_time,
-            },
-            now,
-        )
+        let was_closed = self.is_closed();
+        let length = match &mut self.past {
+            Some(past) => past.opens(now, was_closed, config),
+            None => config.open_time,
+        };
+        let until = now + length;
+        self.enter(State::Open { until }, now)
+    }
+
+    fn close(&mut self, now: Timestamp) -> Transition {
+        if let Some(past) = &mut self.past {
+            past.closes(now);
+        }
+        self.enter(State::Closed { failures: 0 }, now)
     }
 
     const fn enter(&mut self, state: State, at: Timestamp) -> Transition {
@@ -215,213 +249,4 @@ impl Breaker {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::time::Duration;
-    use proptest::prelude::*;
-
-    fn at(secs: u64) -> Timestamp {
-        Timestamp::ZERO + Duration::from_secs(secs)
-    }
-
-    /// The same rules, written as a log of everything that happened instead of as a state machine:
-    /// the state is worked out anew from the log each time.
-    #[derive(Default)]
-    struct Naive {
-        transitions: Vec<(Timestamp, BreakerState)>,
-        /// (transitions when dispatched, how it ended)
-        attempts: Vec<(usize, Option<Judgement>)>,
-        /// Attempts in order of their end.
-        ended: Vec<usize>,
-    }
-
-    impl Naive {
-        fn state(&self) -> BreakerState {
-            self.transitions
-                .last()
-                .map_or(BreakerState::Closed, |(_, state)| *state)
-        }
-
-        fn poll(&mut self, now: Timestamp, config: &BreakerConfig) {
-            if let Some((since, BreakerState::Open)) = self.transitions.last()
-                && *since + config.open_time <= now
-            {
-                self.transitions
-                    .push((*since + config.open_time, BreakerState::HalfOpen));
-            }
-        }
-
-        fn running(&self) -> usize {
-            let epoch = self.transitions.len();
-            self.attempts
-                .iter()
-                .filter(|(e, end)| *e == epoch && end.is_none())
-                .count()
-        }
-
-        fn admits(&self, config: &BreakerConfig) -> bool {
-            match self.state() {
-                BreakerState::Closed => true,
-                BreakerState::Open => false,
-                BreakerState::HalfOpen => self.running() < config.half_open_max_in_flight as usize,
-            }
-        }
-
-        fn ended(&mut self, now: Timestamp, attempt: usize, end: Judgement, c: &BreakerConfig) {
-            self.attempts[attempt].1 = Some(end);
-            self.ended.push(attempt);
-            let epoch = self.transitions.len();
-            let of_epoch: Vec<Judgement> = self
-                .ended
-                .iter()
-                .filter(|a| self.attempts[**a].0 == epoch)
-                .filter_map(|a| self.attempts[*a].1)
-                .filter(|end| *end != Judgement::None)
-                .collect();
-            let counted = self.attempts[attempt].0 == epoch && end != Judgement::None;
-            let run = of_epoch.iter().rev().take_while(|e| **e == end).count();
-            let (to_open, to_close) = (c.failures_to_open as usize, c.successes_to_close as usize);
-            let to = match (self.state(), end) {
-                (BreakerState::Closed, Judgement::Failure) if run >= to_open => BreakerState::Open,
-                (BreakerState::HalfOpen, Judgement::Failure) => BreakerState::Open,
-                (BreakerState::HalfOpen, Judgement::Success) if run >= to_close => {
-                    BreakerState::Closed
-                }
-                _ => return,
-            };
-            if counted {
-                self.transitions.push((now, to));
-            }
-        }
-    }
-
-    proptest! {
-        /// Whatever happens, the breaker does what the naive model does.
-        #[test]
-        fn agrees_with_a_naive_model(
-            failures_to_open in 1u32..4,
-            half_open_max_in_flight in 1u32..3,
-            successes_to_close in 1u32..4,
-            steps in prop::collection::vec(
-                (0u64..20, 0u8..8, any::<prop::sample::Index>()),
-                1..200,
-            ),
-        ) {
-            let config = BreakerConfig {
-                failures_to_open,
-                open_time: Duration::from_secs(30),
-                half_open_max_in_flight,
-                successes_to_close,
-            };
-            let (mut breaker, mut naive) = (Breaker::default(), Naive::default());
-            let mut running: Vec<(usize, Ticket)> = vec![];
-            let mut now = at(0);
-            for (wait, step, which) in steps {
-                now += Duration::from_secs(wait);
-                breaker.poll(now);
-                naive.poll(now, &config);
-                prop_assert_eq!(breaker.admits(&config), naive.admits(&config));
-                if step < 4 && breaker.admits(&config) {
-                    let ticket = breaker.dispatched();
-                    prop_assert_eq!(ticket.is_probe(), naive.state() == BreakerState::HalfOpen);
-                    running.push((naive.attempts.len(), ticket));
-                    naive.attempts.push((naive.transitions.len(), None));
-                } else if !running.is_empty() {
-                    let (attempt, ticket) = running.swap_remove(which.index(running.len()));
-                    let end = match step {
-                        4 | 0 => Judgement::Success,
-                        5 => Judgement::None,
-                        _ => Judgement::Failure,
-                    };
-                    breaker.ended(now, ticket, end, &config);
-                    naive.ended(now, attempt, end, &config);
-                }
-                prop_assert_eq!(breaker.state(), naive.state());
-            }
-        }
-    }
-
-    #[test]
-    fn the_users_constants() {
-        let config = BreakerConfig::default();
-        let mut breaker = Breaker::default();
-        let end = |breaker: &mut Breaker, secs, judgement| {
-            breaker.poll(at(secs));
-            assert!(breaker.admits(&config));
-            let ticket = breaker.dispatched();
-            breaker.ended(at(secs), ticket, judgement, &config)
-        };
-        for _ in 0..4 {
-            assert_eq!(end(&mut breaker, 1, Judgement::Failure), None);
-        }
-        end(&mut breaker, 1, Judgement::Success);
-        for _ in 0..4 {
-            assert_eq!(end(&mut breaker, 2, Judgement::Failure), None);
-        }
-        let opened = Transition {
-            at: at(2),
-            to: BreakerState::Open,
-        };
-        assert_eq!(end(&mut breaker, 2, Judgement::Failure), Some(opened));
-        assert_eq!(breaker.poll(at(61)), None);
-        assert!(!breaker.admits(&config));
-        let half_open = Transition {
-            at: at(62),
-            to: BreakerState::HalfOpen,
-        };
-        assert_eq!(breaker.poll(at(99)), Some(half_open));
-        let probe = breaker.dispatched();
-        assert!(
-            probe.is_probe() && !breaker.admits(&config),
-            "one probe at a time"
-        );
-        assert_eq!(
-            breaker.ended(at(100), probe, Judgement::None, &config),
-            None
-        );
-        assert_eq!(end(&mut breaker, 101, Judgement::Success), None);
-        assert_eq!(end(&mut breaker, 102, Judgement::Success), None);
-        let closed = Transition {
-            at: at(103),
-            to: BreakerState::Closed,
-        };
-        assert_eq!(end(&mut breaker, 103, Judgement::Success), Some(closed));
-    }
-
-    #[test]
-    fn a_result_from_before_a_transition_does_not_count() {
-        let config = BreakerConfig::default();
-        let mut breaker = Breaker::default();
-        let old: Vec<Ticket> = (0..20).map(|_| breaker.dispatched()).collect();
-        for ticket in &old[..5] {
-            breaker.ended(at(1), *ticket, Judgement::Failure, &config);
-        }
-        assert_eq!(breaker.state(), BreakerState::Open);
-        breaker.poll(at(61));
-        for ticket in &old[5..] {
-            assert_eq!(
-                breaker.ended(at(61), *ticket, Judgement::Failure, &config),
-                None
-            );
-        }
-        assert_eq!(breaker.state(), BreakerState::HalfOpen);
-    }
-
-    /// The open time is the same on every repetition: it does not grow without a cap.
-    #[test]
-    fn the_open_time_does_not_grow() {
-        let config = BreakerConfig {
-            failures_to_open: 1,
-            ..BreakerConfig::default()
-        };
-        let mut breaker = Breaker::default();
-        let mut now = at(0);
-        for _ in 0..50 {
-            breaker.poll(now);
-            let ticket = breaker.dispatched();
-            breaker.ended(now, ticket, Judgement::Failure, &config);
-            assert_eq!(breaker.open_until(), Some(now + config.open_time));
-            now += config.open_time;
-        }
-    }
-}
+mod tests;

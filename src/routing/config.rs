@@ -3,6 +3,10 @@
 //! There is one set of defaults, here, and nowhere else: two different default sets for one breaker
 //! is a mistake that real gateways have made.
 
+mod breaker;
+
+pub use breaker::{BreakerConfig, FailureRate, OpenTimeGrowth, SlowStart};
+
 use crate::record::Strategy;
 use crate::request::RequestPriority;
 use crate::time::Duration;
@@ -100,31 +104,6 @@ impl HealthScope {
         match self {
             Self::Account => "account",
             Self::AccountModel => "account_model",
-        }
-    }
-}
-
-/// Circuit breaker of a target: 5 failures, 60 s, 3 successes.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct BreakerConfig {
-    /// Consecutive failures that open it. Default 5.
-    pub failures_to_open: u32,
-    /// Time that it stays open, refusing all. Default 60 s.
-    pub open_time: Duration,
-    /// Probes in flight at a time while half-open. Default 1: more would let a crowd in on an
-    /// upstream that is still down.
-    pub half_open_max_in_flight: u32,
-    /// Successful probes in a row that close it. Default 3.
-    pub successes_to_close: u32,
-}
-
-impl Default for BreakerConfig {
-    fn default() -> Self {
-        Self {
-            failures_to_open: 5,
-            open_time: Duration::from_secs(60),
-            half_open_max_in_flight: 1,
-            successes_to_close: 3,
         }
     }
 }

@@ -440,6 +440,14 @@ impl Pool {
         self.targets[target.at()].breaker.state() == BreakerState::HalfOpen
     }
 
+    /// Probability at `now` that the target is a candidate, by the slow start of its breaker.
+    #[must_use]
+    pub fn warmth(&self, now: Timestamp, target: TargetIndex) -> f64 {
+        let breaker = &self.targets[target.at()].breaker;
+        let config = self.config.breaker.as_ref();
+        config.map_or(1.0, |config| breaker.warmth(now, config))
+    }
+
     /// Output tokens to expect: the model's mean so far, never above the request's own limit.
     #[must_use]
     pub fn expected_output(&self, features: &RequestFeatures) -> u32 {

@@ -1,6 +1,7 @@
 //! All integration tests, a module per topic: one binary links faster than ten.
 
 mod azure;
+mod breaker_options;
 mod cli;
 mod columns;
 mod conservation;

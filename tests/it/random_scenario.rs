@@ -125,6 +125,9 @@ impl Builder {
             "breaker = { failures_to_open = 2, open_time = \"3s\", successes_to_close = 1 }",
             "health_scope = \"account_model\", breaker = { failures_to_open = 2 }, \
              cool_down = { base = \"1s\" }",
+            "breaker = { open_time = \"2s\", failure_rate = { share = 0.3, least_attempts = 5 }, \
+             open_time_growth = { cap = \"9s\", reset_after = \"20s\" }, \
+             slow_start = { window = \"15s\" } }",
             "attempt_timeout = \"2s\", quota_aware = true, deadline = \"3s\"",
             "cool_down = { base = \"1s\", cap = \"2s\", account_fault = \"5s\" }",
         ];

@@ -146,6 +146,16 @@ broken! {
     smart_to_smart: plus("[routing.smart]\nhigh = \"smart\"\nlow = \"round-robin\"");
     breaker_settings: plus("[routing]\n\
         breaker = { half_open_max_in_flight = 0, open_time = \"none\" }");
+    breaker_options: plus("[routing.breaker]\n\
+        failure_rate = { share = 0, windw = \"1s\", least_attempts = 0 }\nslow_start = \"30s\"\n\
+        open_time_growth = { factor = 1, cap = \"0s\" }");
+    open_time_above_its_cap: plus("[routing.breaker]\nopen_time = \"10min\"\n\
+        open_time_growth = true");
+    breaker_option_in_an_arm: with(
+        "\"smart\"",
+        "{ name = \"grows\", strategy = \"smart\", breaker = { open_time = \"1min\", \
+         open_time_growth = { cap = \"30s\" }, slow_start = { floor = 0.5 } } }"
+    );
     unknown_health_scope: plus("[routing]\nhealth_scope = \"model\"");
     health_weights: plus("[routing.health]\nsuccess = 0.7");
     retry_settings: plus("[routing.retry]\nmax_attempts = 2\nbackoff_base = \"10s\"");

@@ -402,7 +402,21 @@ fn workload_and_routing_say_what_the_file_says() {
     assert_eq!(base.deadline, None);
     assert_eq!(base.first_token_timeout, Some(Duration::from_secs(9)));
     assert_eq!(base.health_scope, HealthScope::AccountModel);
-    assert_eq!(base.breaker.unwrap().failures_to_open, 7);
+    let seconds = Duration::from_secs;
+    let breaker = base.breaker.unwrap();
+    assert_eq!(breaker.failures_to_open, 7);
+    let rate = breaker.failure_rate.unwrap();
+    assert_eq!(
+        (rate.share, rate.window, rate.least_attempts),
+        (0.4, seconds(15), 9)
+    );
+    let growth = breaker.open_time_growth.unwrap();
+    assert_eq!(
+        (growth.factor, growth.cap, growth.reset_after),
+        (1.5, seconds(120), seconds(60))
+    );
+    let start = breaker.slow_start.unwrap();
+    assert_eq!((start.window, start.floor), (seconds(20), 0.25));
     assert_eq!(base.quota_aware, Some(true));
     assert_eq!(base.health.success, 0.5);
     let [patient, same] = &scenario.arms[1..3] else {
@@ -411,6 +425,18 @@ fn workload_and_routing_say_what_the_file_says() {
     let breaker = patient.routing.breaker.unwrap();
     assert_eq!(breaker.failures_to_open, 7, "kept from [routing]");
     assert_eq!(breaker.open_time, Duration::from_secs(5), "overridden");
+    assert_eq!(breaker.slow_start, None, "switched off");
+    let growth = breaker.open_time_growth.unwrap();
+    assert_eq!(
+        (growth.factor, growth.cap),
+        (1.5, seconds(180)),
+        "one of them overridden"
+    );
+    assert_eq!(
+        breaker.failure_rate,
+        base.breaker.unwrap().failure_rate,
+        "kept"
+    );
     assert_eq!(patient.routing.quota_aware, None);
     assert_eq!(same.policy_seed, Some(99));
     assert_eq!(scenario.baseline, 2);

@@ -3,6 +3,8 @@
 //! There is no second list of defaults here: what is not written keeps the value of the settings
 //! that it is applied to, in the end those of [`RoutingConfig::default`].
 
+mod breaker;
+
 use super::decode::{self, Decoded};
 use super::diagnostics::{Finding, Findings};
 use super::document::{Node, Value};
@@ -10,8 +12,8 @@ use super::section::Section;
 use crate::record::Strategy;
 use crate::request::RequestPriority;
 use crate::routing::config::{
-    AdaptiveWeights, BreakerConfig, ConfidenceConfig, CoolDownConfig, HealthScope, HealthWeights,
-    MetricsConfig, RetryConfig, RoutingConfig, SmartConfig,
+    AdaptiveWeights, ConfidenceConfig, CoolDownConfig, HealthScope, HealthWeights, MetricsConfig,
+    RetryConfig, RoutingConfig, SmartConfig,
 };
 
 /// Reads the routing keys of a section on top of `base`. `None` if one is bad.
@@ -40,7 +42,7 @@ pub(super) fn read(
         base.health_scope,
         decode::word("scope", &HealthScope::ALL, HealthScope::name),
     );
-    let breaker = breaker(section, base.breaker, findings);
+    let breaker = breaker::read(section, base.breaker, findings);
     let mut part = Parts { section, findings };
     let retry = part.read("retry", base.retry, retry);
     let cool_down = part.read("cool_down", base.cool_down, cool_down);
@@ -107,44 +109,6 @@ impl Parts<'_, '_, '_> {
         part.finish();
         read
     }
-}
-
-fn breaker(
-    section: &mut Section,
-    base: Option<BreakerConfig>,
-    findings: &Findings,
-) -> Option<Option<BreakerConfig>> {
-    let Some(node) = section.node("breaker") else {
-        return Some(base);
-    };
-    let base = base.unwrap_or_default();
-    match node.value {
-        Value::Boolean(false) => return Some(None),
-        Value::Boolean(true) => return Some(Some(base)),
-        Value::Table(_) => {}
-        _ => {
-            let expected = "a table of settings, or true or false";
-            findings.push(decode::wrong_type(node, expected).finding("breaker", node));
-            return None;
-        }
-    }
-    let mut part = Section::of(node, "`breaker`", findings)?;
-    let at_least_1 = || decode::count_u32(1);
-    let failures = part.or("failures_to_open", base.failures_to_open, at_least_1());
-    let open_time = part.or("open_time", base.open_time, decode::positive_duration);
-    let probes = part.or(
-        "half_open_max_in_flight",
-        base.half_open_max_in_flight,
-        at_least_1(),
-    );
-    let successes = part.or("successes_to_close", base.successes_to_close, at_least_1());
-    part.finish();
-    Some(Some(BreakerConfig {
-        failures_to_open: failures?,
-        open_time: open_time?,
-        half_open_max_in_flight: probes?,
-        successes_to_close: successes?,
-    }))
 }
 
 fn retry(part: &mut Section, base: RetryConfig, findings: &Findings) -> Option<RetryConfig> {

@@ -24,13 +24,16 @@ pub struct Sets {
     cold_first_token: TargetSet,
     /// At their account's in-flight limit.
     full: TargetSet,
+    /// Admitting, and in the slow start after their breaker has closed.
+    warming: TargetSet,
     by_model: Vec<TargetSet>,
     by_provider: [TargetSet; Provider::ALL.len()],
     by_region: Vec<TargetSet>,
-    /// By target: which of the first six sets it is in, so that they are touched only on a change.
+    /// By target: which of the first seven sets it is in, so that they are touched only on a
+    /// change.
     flags: Vec<u8>,
-    /// Members of the first six sets, in the order of their flags.
-    members: [u32; 6],
+    /// Members of the first seven sets, in the order of their flags.
+    members: [u32; 7],
 }
 
 const ADMITTING: usize = 0;
@@ -39,6 +42,7 @@ const HALF_OPEN: usize = 2;
 const COLD_RESPONSE: usize = 3;
 const COLD_FIRST_TOKEN: usize = 4;
 const FULL: usize = 5;
+const WARMING: usize = 6;
 
 impl Sets {
     /// Targets that serve a model; `None` if nobody does.
@@ -99,6 +103,7 @@ impl Sets {
             &mut self.cold_response,
             &mut self.cold_first_token,
             &mut self.full,
+            &mut self.warming,
             &mut self.measured,
         ]
         .into_iter()
@@ -134,6 +139,13 @@ impl Sets {
         (self.members[FULL] > 0).then_some(&self.full)
     }
 
+    /// Targets in the slow start after their breaker has closed; `None` if there is none.
+    #[must_use]
+    #[inline]
+    pub fn warming(&self) -> Option<&TargetSet> {
+        (self.members[WARMING] > 0).then_some(&self.warming)
+    }
+
     /// Takes over which sets the target belongs to now.
     #[inline]
     pub(super) fn set(
@@ -147,12 +159,14 @@ impl Sets {
         let admits = state.admits(now, account, config);
         let measured = state.response.is_measured();
         let cold = admits && state.in_flight == 0 && state.wants_probe(now, config);
+        let warms = admits && state.warm_at(config).is_some_and(|warm_at| now < warm_at);
         let flags = u8::from(admits) << ADMITTING
             | u8::from(measured) << MEASURED
             | u8::from(admits && state.breaker.state() == BreakerState::HalfOpen) << HALF_OPEN
             | u8::from(cold && !measured) << COLD_RESPONSE
             | u8::from(cold && !state.first_token.is_measured()) << COLD_FIRST_TOKEN
-            | u8::from(account.is_full()) << FULL;
+            | u8::from(account.is_full()) << FULL
+            | u8::from(warms) << WARMING;
         if self.flags[target.at()] != flags {
             self.change(target, flags);
         }
@@ -171,6 +185,7 @@ impl Sets {
                 HALF_OPEN => &mut self.half_open,
                 COLD_RESPONSE => &mut self.cold_response,
                 FULL => &mut self.full,
+                WARMING => &mut self.warming,
                 _ => &mut self.cold_first_token,
             };
             set.set(target, is_member);

@@ -74,10 +74,11 @@ impl AccountState {
 }
 
 impl Target {
-    pub(super) const fn new(
+    pub(super) fn new(
         account: AccountIndex,
         model: Option<ModelIndex>,
         sibling: TargetIndex,
+        config: &RoutingConfig,
     ) -> Self {
         Self {
             account,
@@ -86,7 +87,7 @@ impl Target {
             error_streak: 0,
             response: DecayingMean::new(),
             first_token: DecayingMean::new(),
-            breaker: Breaker::new(),
+            breaker: Breaker::new(&config.breaker.unwrap_or_default()),
             wake: Timestamp::NEVER,
             window: SuccessWindow::new(),
             last_failure: None,
@@ -126,6 +127,11 @@ impl Target {
                 .is_none_or(|breaker| self.breaker.admits(breaker))
     }
 
+    /// When its slow start is over; `None` if there is none.
+    pub(super) fn warm_at(&self, config: &RoutingConfig) -> Option<Timestamp> {
+        self.breaker.warm_at(config.breaker.as_ref()?)
+    }
+
     /// Whether an unmeasured target should be probed when idle: not again so soon after a failure,
     /// or a target that fails fast, and so is never measured, would draw every request.
     pub(super) fn wants_probe(&self, now: Timestamp, config: &RoutingConfig) -> bool {
@@ -148,6 +154,9 @@ impl Target {
         let samples = after(self.response.last()).min(after(self.first_token.last()));
         let mut next = ahead(samples).min(ahead(account.cool_down.until()));
         if let Some(until) = self.breaker.open_until() {
+            next = next.min(ahead(until));
+        }
+        if let Some(until) = self.warm_at(config) {
             next = next.min(ahead(until));
         }
         if self.error_streak > 0 {

@@ -56,7 +56,8 @@ impl Pool {
         let new = TargetIndex(self.targets.len() as u32);
         let last = self.targets_of(account).last();
         let first = *self.accounts[account.at()].first.get_or_insert(new);
-        self.targets.push(Target::new(account, model, first));
+        self.targets
+            .push(Target::new(account, model, first, &self.config));
         if let Some(last) = last {
             self.targets[last.at()].sibling = new;
         }
