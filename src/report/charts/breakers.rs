@@ -16,7 +16,7 @@ const GROUP_GAP: f64 = 12.0;
 const MOST_BREAKERS: usize = 8;
 const LEFT: f64 = 300.0;
 /// Where models have to be named too.
-const FAR_LEFT: f64 = 410.0;
+const FAR_LEFT: f64 = 455.0;
 
 /// The chart.
 pub fn file(results: &ScenarioResults) -> File {
