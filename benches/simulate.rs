@@ -1,6 +1,9 @@
 //! Nanoseconds of wall clock for each simulated request, through the ordinary engine and routing
 //! code.
 //!
+//! The rows `batching` and `processor_sharing` are the request of `adaptive/10` at accounts whose
+//! attempts slow each other down.
+//!
 //! A row `bare_loop` is a hand-written single-server queue with nothing around it: dividing by it
 //! takes most of the machine's mood out of the numbers. Targets: full request <= 250 ns at 10
 //! accounts and <= 900 ns at 1,000; bare customer <= 100 ns.
@@ -26,6 +29,15 @@ fn simulate(c: &mut Criterion) {
     group.bench_function("bare_customer", |b| {
         b.iter(|| black_box(bare.run().simulated));
     });
+    let (batching, sharing) = (
+        support::batching(REQUESTS),
+        support::processor_sharing(REQUESTS),
+    );
+    for (name, world) in [("batching", batching), ("processor_sharing", sharing)] {
+        group.bench_function(BenchmarkId::new(name, 10), |b| {
+            b.iter(|| black_box(world.run().simulated));
+        });
+    }
     for strategy in [Strategy::RoundRobin, Strategy::Adaptive, Strategy::Smart] {
         for accounts in [10, 1_000] {
             let world = support::full(strategy, accounts, REQUESTS);

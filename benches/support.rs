@@ -14,7 +14,8 @@ use routelab::sim::{Lanes, Run, Setup, run};
 use routelab::time::{Duration, Timestamp};
 use routelab::units::{Price, Prices, Rate};
 use routelab::upstream::config::{
-    AccountBehaviour, CalmFailure, Capacity, RoundTrips, Service, Trouble, UpstreamConfig,
+    Abandoned, AccountBehaviour, CalmFailure, Capacity, RoundTrips, Service, Speeds, Trouble,
+    UpstreamConfig,
 };
 use routelab::workload::config::{Arrivals, RequestClass, WorkloadConfig};
 use std::cmp::Reverse;
@@ -146,6 +147,7 @@ pub fn full(strategy: Strategy, count: usize, requests: u64) -> World {
         region: None,
         service_of_model: vec![Some(0)],
         capacity: Capacity::Unlimited,
+        abandoned: Abandoned::Frees,
         quota: None,
         failures: vec![
             failure(FailureKind::InternalError, 0.005),
@@ -172,6 +174,32 @@ pub fn full(strategy: Strategy, count: usize, requests: u64) -> World {
     )
 }
 
+/// The full request at accounts that share: batches of up to 32, or four servers each, both a little
+/// above half of what they can do.
+pub fn sharing(speeds: Speeds, limit: u32, requests: u64) -> World {
+    let mut world = full(Strategy::Adaptive, 10, requests);
+    for account in &mut world.upstream.accounts {
+        account.capacity = Capacity::Shared {
+            speeds: speeds.clone(),
+            limit,
+            queue: u32::MAX,
+            refusal: FailureKind::Overloaded,
+        };
+    }
+    world
+}
+
+/// Batching: an iteration of 32 takes about twice as long as one of a single request.
+pub fn batching(requests: u64) -> World {
+    let [base, per_request] = [8_000, 250].map(Duration::from_micros);
+    sharing(Speeds::iteration(base, per_request, 32), 32, requests)
+}
+
+/// Processor sharing: about 2.4 s of work arrive per second and account, for four servers.
+pub fn processor_sharing(requests: u64) -> World {
+    sharing(Speeds::servers(4), u32::MAX, requests)
+}
+
 /// A customer of a single server (M/M/1 at 80 % load): nothing but an arrival, a choice of one, and
 /// a departure.
 pub fn bare_customer(requests: u64) -> World {
@@ -188,6 +216,7 @@ pub fn bare_customer(requests: u64) -> World {
             queue: u32::MAX,
             refusal: FailureKind::Unavailable,
         },
+        abandoned: Abandoned::Frees,
         quota: None,
         failures: vec![],
     };

@@ -6,6 +6,7 @@
 //! error and the author of a scenario wants all of them.
 
 mod accounts;
+mod capacity;
 mod checks;
 mod decode;
 mod diagnostics;

@@ -1,9 +1,11 @@
 //! What the accounts' far ends are like: valid by construction, made by the scenario parser.
 
 mod fault;
+mod speeds;
 
 pub use super::fault::{Generated, Weibull};
 pub use fault::{ColdStart, Fault, FaultKind, Incidents, Source};
+pub use speeds::{InvalidSpeeds, Speed, Speeds};
 
 use crate::distribution::Distribution;
 use crate::request::{FailureKind, RegionIndex};
@@ -36,6 +38,8 @@ pub struct AccountBehaviour {
     pub service_of_model: Vec<Option<u16>>,
     /// How many attempts run at a time.
     pub capacity: Capacity,
+    /// What becomes of an attempt that the client gives up.
+    pub abandoned: Abandoned,
     /// Position in [`UpstreamConfig::quotas`].
     pub quota: Option<usize>,
     /// What goes wrong in calm weather. Rates add up to at most 1.
@@ -60,7 +64,7 @@ pub enum Service {
 }
 
 /// How many attempts an account works on at a time.
-#[derive(Clone, Copy, PartialEq, Debug)]
+#[derive(Clone, PartialEq, Debug)]
 pub enum Capacity {
     /// All of them.
     Unlimited,
@@ -73,6 +77,46 @@ pub enum Capacity {
         /// How it refuses.
         refusal: FailureKind,
     },
+    /// Up to `limit` run at the same time, and each slows the others down; up to `queue` more wait
+    /// in order of arrival; beyond that it refuses. Processor sharing and batching.
+    Shared {
+        /// How fast each of so many runs. All times of a service law are those of an attempt that
+        /// runs alone.
+        speeds: Speeds,
+        /// Attempts that run at the same time, at least 1; `u32::MAX` = without bound.
+        limit: u32,
+        /// Longest queue; `u32::MAX` = without bound.
+        queue: u32,
+        /// How it refuses.
+        refusal: FailureKind,
+    },
+    /// All run at once, each for a time that is settled when it comes, by how many are there
+    /// already: `n` of them make it longer by a factor from 1 at none to `at_threshold` at
+    /// `threshold`, on a straight line, and `above` where there are more.
+    LoadDependent {
+        /// Attempts in flight up to which the time grows on a straight line, at least 1.
+        threshold: u32,
+        /// Factor on the time of an answer with `threshold` attempts there, at least 1.
+        at_threshold: f64,
+        /// Factor on the time of an answer with more, at least `at_threshold`.
+        above: f64,
+        /// Most attempts in flight, beyond which it refuses, at least 1; `u32::MAX` = without
+        /// bound.
+        limit: u32,
+        /// How it refuses.
+        refusal: FailureKind,
+    },
+}
+
+/// What becomes of an attempt that the client gives up, after a timeout or otherwise.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub enum Abandoned {
+    /// The account notices, and frees its place at once.
+    #[default]
+    Frees,
+    /// The account does not notice: the attempt keeps its place in the queue, is worked on when its
+    /// turn comes, and holds its place until its natural end, all for nobody.
+    Continues,
 }
 
 /// Token buckets, continuously refilled, each as deep as one minute's worth; `None` = no limit.

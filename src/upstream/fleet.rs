@@ -2,15 +2,19 @@
 //!
 //! A fleet keeps two things in step: the table of attempts, each a small state machine (`attempt`),
 //! and one queue of what happens to them when. Attempts come in through `door`; faults that start
-//! reach those in flight through `strike`. What is reported is what reaches the client: every
-//! answer, an error too, takes one round trip.
+//! reach those in flight through `strike`. Where attempts share a station, `sharing` takes the place
+//! of the queue until their work is done; what clients give up and accounts go on with is in
+//! `abandoned`. What is reported is what reaches the client: every answer, an error too, takes one
+//! round trip.
 
+mod abandoned;
 mod attempt;
 mod door;
+mod sharing;
 mod strike;
 
-use super::capacity::{Admission, Links, Station};
-use super::config::{AccountBehaviour, Fault, RoundTrips, Service, UpstreamConfig};
+use super::capacity::{Admission, Links, Shares, Station};
+use super::config::{Abandoned, AccountBehaviour, Fault, RoundTrips, Service, UpstreamConfig};
 use super::event_queue::EventQueue;
 use super::failures::CalmFailures;
 use super::fault::Faults;
@@ -18,8 +22,9 @@ use super::quota::Buckets;
 use crate::request::{AccountIndex, AttemptId, Failure, FailureKind, RegionIndex, Request, Usage};
 use crate::rng::Streams;
 use crate::time::{Duration, Timestamp};
-use attempt::{Attempt, Ending, Phase, Plan, Step, Stream};
+use attempt::{Attempt, Ending, Hold, Phase, Plan, Step, Stream};
 use door::Reception;
+use sharing::Agenda;
 use std::collections::VecDeque;
 
 /// All accounts' far ends.
@@ -39,7 +44,15 @@ pub struct Fleet {
     /// By [`AttemptId`].
     attempts: Vec<Attempt>,
     links: Links,
+    shares: Shares,
     queue: EventQueue,
+    /// When stations that attempts share come to their next milestone.
+    agenda: Agenda,
+    /// The next boundary of a fault or entry of the agenda. Most fleets never come to the one or
+    /// the other, so the two are one comparison with the queue.
+    rare_at: Timestamp,
+    /// Places in `attempts` for abandoned ones; some may be in use by others since.
+    spare: Vec<AttemptId>,
     /// Attempts broken off by a fault and not yet reported, as (id, number in order of beginning);
     /// the front is always one that has not been cancelled since.
     broken: VecDeque<(AttemptId, u64)>,
@@ -86,6 +99,7 @@ struct FarEnd {
     region: Option<RegionIndex>,
     quota: Option<usize>,
     station: Station,
+    abandoned: Abandoned,
     failures: CalmFailures,
 }
 
@@ -98,7 +112,7 @@ impl Fleet {
     pub fn new(config: &UpstreamConfig, streams: Streams) -> Self {
         let rows = config.accounts.iter().map(|a| a.service_of_model.len());
         let models = rows.max().unwrap_or(0);
-        Self {
+        let mut fleet = Self {
             streams,
             accounts: config.accounts.iter().map(FarEnd::new).collect(),
             services: config.services.clone(),
@@ -109,13 +123,19 @@ impl Fleet {
             faults: Faults::new(all_faults(config, streams), config.accounts.len()),
             attempts: Vec::with_capacity(EXPECTED_IN_FLIGHT),
             links: Links::default(),
+            shares: Shares::default(),
             queue: EventQueue::with_capacity(EXPECTED_IN_FLIGHT),
+            agenda: Agenda::default(),
+            rare_at: Timestamp::NEVER,
+            spare: Vec::new(),
             broken: VecDeque::new(),
             broken_at: Timestamp::ZERO,
             begun: 0,
             in_flight: 0,
             progress_every: Duration::MAX,
-        }
+        };
+        fleet.look_ahead();
+        fleet
     }
 
     /// Reports from now on that streams go on: each every so often, or with every token where these
@@ -138,7 +158,7 @@ impl Fleet {
         if place >= self.attempts.len() {
             self.attempts.resize(place + 1, Attempt::VACANT);
         } else if self.attempts[place].phase != Phase::Vacant {
-            self.cancel(now, attempt);
+            self.clear(now, attempt);
         }
         let (reception, delay) = if self.network.links.is_empty() {
             let reception = self.receive(now, place, to, nth, request);
@@ -167,40 +187,68 @@ impl Fleet {
         state.from = self.network.sender(user);
         state.begun = self.begun;
         state.phase = Phase::Waiting;
-        state.started = now;
-        state.holds_slot = admission == Admission::RunsInSlot;
+        state.holds = Hold::Nothing;
         state.silent = reception == Reception::Lost;
         state.unsent = reception == Reception::Unsent;
         state.stream = stream_of(request, &state.plan);
         state.round_trip = round_trip;
-        if admission != Admission::Waits {
-            self.start(now, attempt);
+        match admission {
+            Admission::Waits => (),
+            Admission::Runs => self.start(now, attempt, Hold::Nothing),
+            Admission::RunsInSlot => self.start(now, attempt, Hold::Slot),
+            Admission::RunsSlower(factor) => {
+                state.plan.slow_down(factor);
+                self.start(now, attempt, Hold::Slot);
+            }
+            Admission::Shares => self.share(now, attempt),
         }
     }
 
     /// The client gives up at `now` (timeout, cancellation): its place is free at once, and the
-    /// next in line starts. Returns the tokens consumed by now; nothing if the attempt is not in
+    /// next in line starts, unless the account goes on for nobody ([`Abandoned::Continues`]). The
+    /// id is free either way. Returns the tokens consumed by now; nothing if the attempt is not in
     /// flight.
     pub fn cancel(&mut self, now: Timestamp, attempt: AttemptId) -> Usage {
         let Some(state) = self.attempts.get(attempt.at()) else {
             return Usage::default();
         };
-        let (usage, account) = (state.usage_by(now), state.account);
-        match state.phase {
-            Phase::Vacant => return Usage::default(),
-            Phase::Waiting => {
-                let station = &mut self.accounts[account.at()].station;
-                station.withdraw(attempt, &mut self.links);
-            }
-            Phase::Started => {
-                self.queue.cancel(attempt);
-                self.free_slot(now, attempt);
-            }
-            Phase::Broken => (),
+        if state.phase == Phase::Vacant || state.abandoned {
+            return Usage::default();
+        }
+        let usage = self.usage_by(now, attempt);
+        if self.goes_on(now, attempt) {
+            let place = self.spare_place();
+            self.relocate(attempt, place);
+            self.abandon(place);
+        } else {
+            self.withdraw(attempt);
+            self.free_place(now, attempt);
         }
         self.retire(now, attempt, usage);
         self.drop_cancelled_broken();
         usage
+    }
+
+    /// Takes an attempt out of the line, or what is to happen to it out of the queue.
+    fn withdraw(&mut self, attempt: AttemptId) {
+        let state = &self.attempts[attempt.at()];
+        match state.phase {
+            Phase::Vacant | Phase::Broken => (),
+            Phase::Started => self.queue.cancel(attempt),
+            Phase::Waiting => {
+                let station = &mut self.accounts[state.account.at()].station;
+                station.withdraw(attempt, &mut self.links);
+            }
+        }
+    }
+
+    /// What an attempt has consumed by `now`.
+    fn usage_by(&self, now: Timestamp, attempt: AttemptId) -> Usage {
+        let state = &self.attempts[attempt.at()];
+        state.usage_after(match state.holds {
+            Hold::Share => self.attained(now, attempt),
+            Hold::Nothing | Hold::Slot => now.since(state.started),
+        })
     }
 
     /// Time of the next event (a fault's start, step or end, or work in flight); `None` if there is
@@ -215,7 +263,7 @@ impl Fleet {
     #[inline]
     fn next_time(&self) -> Timestamp {
         if self.broken.is_empty() {
-            self.queue.first_time().min(self.faults.next_boundary())
+            self.queue.first_time().min(self.rare_at)
         } else {
             self.broken_at
         }
@@ -230,8 +278,8 @@ impl Fleet {
             if due > now || due == Timestamp::NEVER {
                 return None;
             }
-            if self.faults.next_boundary() == due || !self.broken.is_empty() {
-                if let Some(event) = self.fault(due) {
+            if self.rare_at == due || !self.broken.is_empty() {
+                if let Some(event) = self.rare(due) {
                     return Some(event);
                 }
             } else if let Some(event) = self.work(due) {
@@ -240,19 +288,29 @@ impl Fleet {
         }
     }
 
-    /// Carries out what faults do at `due`.
-    #[cold]
-    fn fault(&mut self, due: Timestamp) -> Option<UpstreamEvent> {
+    /// Carries out what faults do at `due`, then what comes next at stations that are shared.
+    #[inline(never)]
+    fn rare(&mut self, due: Timestamp) -> Option<UpstreamEvent> {
         while self.faults.next_boundary() == due {
             self.pass_boundary(due);
+            self.look_ahead();
         }
-        let (attempt, _) = self.broken.pop_front()?;
+        let Some((attempt, _)) = self.broken.pop_front() else {
+            let shared = self.agenda.first_time() == due;
+            return if shared { self.milestone(due) } else { None };
+        };
         let event = self.end(due, attempt);
         self.drop_cancelled_broken();
         Some(event)
     }
 
-    /// Attempts begun that have neither ended nor been cancelled.
+    /// Brings [`Self::rare_at`] up to date.
+    fn look_ahead(&mut self) {
+        self.rare_at = self.agenda.first_time().min(self.faults.next_boundary());
+    }
+
+    /// Attempts begun that have neither ended nor been cancelled; those that an account goes on
+    /// with for nobody do not count.
     #[must_use]
     pub fn in_flight(&self) -> usize {
         self.in_flight
@@ -260,17 +318,17 @@ impl Fleet {
 
     /// Service starts, or a door's answer sets out.
     #[inline]
-    fn start(&mut self, now: Timestamp, attempt: AttemptId) {
+    fn start(&mut self, now: Timestamp, attempt: AttemptId, holds: Hold) {
         let state = &mut self.attempts[attempt.at()];
-        state.phase = Phase::Started;
-        state.started = now;
+        state.holds = holds;
+        state.start(now);
         self.schedule(attempt);
     }
 
     #[inline]
     fn schedule(&mut self, attempt: AttemptId) {
         let state = &self.attempts[attempt.at()];
-        let (time, _) = state.next_step(self.progress_every);
+        let (time, _) = state.next_step();
         if !state.silent && time != Timestamp::NEVER {
             self.queue.schedule(attempt, time);
         }
@@ -281,25 +339,32 @@ impl Fleet {
     fn work(&mut self, due: Timestamp) -> Option<UpstreamEvent> {
         let attempt = self.queue.first_attempt()?;
         let state = &mut self.attempts[attempt.at()];
-        match state.next_step(self.progress_every).1 {
+        match state.next_step().1 {
             Step::FirstToken => {
                 state.stream = Stream::Flowing;
                 self.go_on(due, attempt);
                 Some(UpstreamEvent::FirstToken { attempt })
             }
             Step::Progress => {
+                if state.holds == Hold::Share && !self.has_progressed(due, attempt) {
+                    return None;
+                }
                 self.go_on(due, attempt);
                 Some(UpstreamEvent::Progress { attempt })
             }
             Step::FreeSlot => {
                 self.queue.pop();
-                self.free_slot(due, attempt);
-                self.schedule(attempt);
+                self.free_place(due, attempt);
+                if self.attempts[attempt.at()].abandoned {
+                    self.forget(attempt);
+                } else {
+                    self.schedule(attempt);
+                }
                 None
             }
             Step::End => {
                 self.queue.pop();
-                self.free_slot(due, attempt);
+                self.free_place(due, attempt);
                 Some(self.end(due, attempt))
             }
         }
@@ -310,8 +375,8 @@ impl Fleet {
     #[inline]
     fn go_on(&mut self, due: Timestamp, attempt: AttemptId) {
         let state = &mut self.attempts[attempt.at()];
-        state.progressed = due;
-        match state.next_step(self.progress_every).0 {
+        state.progressed(due, self.progress_every);
+        match state.next_step().0 {
             Timestamp::NEVER => drop(self.queue.pop()),
             next => self.queue.put_off_first(next),
         }
@@ -351,28 +416,46 @@ impl Fleet {
         }
     }
 
-    /// Gives back the slot of an attempt, if it holds one, to the next in line.
+    /// Gives back what an attempt holds, if it holds something, to the next in line.
     #[inline]
-    fn free_slot(&mut self, now: Timestamp, attempt: AttemptId) {
-        let state = &mut self.attempts[attempt.at()];
-        if std::mem::take(&mut state.holds_slot) {
-            let account = state.account;
-            self.hand_over(now, account);
+    fn free_place(&mut self, now: Timestamp, attempt: AttemptId) {
+        let state = &self.attempts[attempt.at()];
+        let (account, holds) = (state.account, state.holds);
+        if holds != Hold::Nothing {
+            self.leave(now, attempt);
+            self.call_waiting(now, account);
+        }
+        if holds == Hold::Share {
+            self.note_milestone(account);
         }
     }
 
-    fn hand_over(&mut self, now: Timestamp, account: AccountIndex) {
-        self.accounts[account.at()].station.leave();
-        self.call_waiting(now, account);
+    /// Gives back what an attempt holds. Follow with [`Self::call_waiting`] and
+    /// [`Self::note_milestone`].
+    fn leave(&mut self, now: Timestamp, attempt: AttemptId) {
+        let state = &mut self.attempts[attempt.at()];
+        let station = &mut self.accounts[state.account.at()].station;
+        match std::mem::replace(&mut state.holds, Hold::Nothing) {
+            Hold::Nothing => (),
+            Hold::Slot => station.leave(),
+            Hold::Share => {
+                if let Some(station) = station.shared_mut() {
+                    station.part(now, attempt, &mut self.shares);
+                }
+            }
+        }
     }
 
-    /// Starts waiting attempts while slots are free.
+    /// Starts waiting attempts while there is room.
     fn call_waiting(&mut self, now: Timestamp, account: AccountIndex) {
         while let Some(far_end) = self.accounts.get_mut(account.at())
             && let Some(next) = far_end.station.call_next(&mut self.links)
         {
-            self.attempts[next.at()].holds_slot = true;
-            self.start(now, next);
+            if far_end.station.shared().is_some() {
+                self.share(now, next);
+            } else {
+                self.start(now, next, Hold::Slot);
+            }
         }
     }
 }
@@ -382,7 +465,8 @@ impl FarEnd {
         Self {
             region: behaviour.region,
             quota: behaviour.quota,
-            station: Station::new(behaviour.capacity),
+            station: Station::new(&behaviour.capacity),
+            abandoned: behaviour.abandoned,
             failures: CalmFailures::new(&behaviour.failures),
         }
     }

@@ -91,6 +91,17 @@ impl Demand {
         let more = u128::from(total - 1) * passed / whole.max(1);
         1 + u32::try_from(more).unwrap_or(u32::MAX - 1)
     }
+
+    /// The least work after which so many of `total` tokens, 2 or more, are produced; all of it if
+    /// there are not so many.
+    pub(super) fn work_of(self, tokens: u32, total: u32) -> Duration {
+        if tokens >= total {
+            return self.end;
+        }
+        let whole = u128::from(self.end.saturating_sub(self.first_token).as_nanos());
+        let more = (u128::from(tokens.max(1) - 1) * whole).div_ceil(u128::from(total - 1));
+        self.first_token + Duration::from_nanos(u64::try_from(more).unwrap_or(u64::MAX))
+    }
 }
 
 #[cfg(test)]
@@ -135,6 +146,24 @@ mod tests {
         assert_eq!([by(0), by(99), by(100), by(109), by(110)], [0, 0, 1, 1, 2]);
         assert_eq!([by(199), by(200), by(u64::MAX)], [10, 11, 11]);
         assert_eq!(demand.produced(Duration::from_nanos(150), 0), 0);
+    }
+
+    #[test]
+    fn the_work_of_a_token_is_the_least_that_produces_it() {
+        let demand = Demand {
+            first_token: Duration::from_nanos(100),
+            end: Duration::from_nanos(1_117),
+        };
+        for total in [2, 3, 7, 100] {
+            for tokens in 2..=total {
+                let work = demand.work_of(tokens, total);
+                let just_before = Duration::from_nanos(work.as_nanos() - 1);
+                assert_eq!(demand.produced(work, total), tokens);
+                assert_eq!(demand.produced(just_before, total), tokens - 1);
+            }
+        }
+        assert_eq!(demand.work_of(2, 1), demand.end);
+        assert_eq!(demand.work_of(2, 0), demand.end);
     }
 
     #[test]

@@ -18,6 +18,7 @@
 mod cell;
 mod closed_loop;
 mod lindley;
+mod sharing;
 
 use crate::support::{results, scenario};
 use cell::{Checked, Theory};

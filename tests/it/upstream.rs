@@ -1,7 +1,9 @@
 //! The far ends through their public interface.
 
+mod abandoned;
 mod faults;
 mod noise;
+mod sharing;
 mod slots;
 mod swarm;
 
@@ -12,7 +14,9 @@ use routelab::request::{
 };
 use routelab::rng::Streams;
 use routelab::time::{Duration, Timestamp};
-use routelab::upstream::config::{AccountBehaviour, Capacity, RoundTrips, Service, UpstreamConfig};
+use routelab::upstream::config::{
+    Abandoned, AccountBehaviour, Capacity, RoundTrips, Service, Speeds, UpstreamConfig,
+};
 use routelab::upstream::{Fleet, UpstreamEvent};
 
 fn constant(value: f64) -> Distribution {
@@ -63,6 +67,7 @@ fn account(capacity: Capacity) -> AccountBehaviour {
         region: None,
         service_of_model: vec![Some(0)],
         capacity,
+        abandoned: Abandoned::Frees,
         quota: None,
         failures: Vec::new(),
     }
@@ -82,6 +87,15 @@ fn config(service: Service, accounts: Vec<AccountBehaviour>) -> UpstreamConfig {
 fn slots(servers: u32, queue: u32) -> Capacity {
     Capacity::Slots {
         servers,
+        queue,
+        refusal: FailureKind::Overloaded,
+    }
+}
+
+fn shared(speeds: Speeds, limit: u32, queue: u32) -> Capacity {
+    Capacity::Shared {
+        speeds,
+        limit,
         queue,
         refusal: FailureKind::Overloaded,
     }

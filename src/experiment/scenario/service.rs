@@ -1,4 +1,4 @@
-//! Service laws, capacity, quotas and calm-weather failures of an account.
+//! Service laws, quotas and calm-weather failures of an account.
 
 use super::decode::{self, Decoded, Problem, Title};
 use super::diagnostics::{Finding, Findings};
@@ -9,7 +9,7 @@ use crate::distribution::Distribution;
 use crate::request::FailureKind;
 use crate::routing::account::RateLimits;
 use crate::time::Duration;
-use crate::upstream::config::{CalmFailure, Capacity, Quota, Service, Trouble};
+use crate::upstream::config::{CalmFailure, Quota, Service, Trouble};
 
 /// Failures that an upstream can show; the others are the gateway's or the client's own.
 pub(super) const UPSTREAM_FAILURES: [FailureKind; 15] = [
@@ -62,32 +62,6 @@ pub(super) fn service(node: &Node, findings: &Findings) -> Option<Service> {
         first_token: first_token?,
         first_token_per_1k_input: per_1k?,
         per_output_token: per_output_token?,
-    })
-}
-
-/// Reads a capacity: `"unlimited"`, or `{ slots = 40, queue = 200, refusal = "overloaded" }`.
-pub(super) fn capacity(node: &Node, findings: &Findings) -> Option<Capacity> {
-    if node.text() == Some("unlimited") {
-        return Some(Capacity::Unlimited);
-    }
-    if node.table().is_none() {
-        let example = "\"unlimited\", or a table such as { slots = 40, queue = 200 }";
-        findings.push(decode::wrong_type(node, example).finding("capacity", node));
-        return None;
-    }
-    let mut section = Section::of(node, "`capacity`", findings)?;
-    let servers = section.required("slots", "40", decode::count_u32(1));
-    let queue = section.or("queue", u32::MAX, |node| match node.text() {
-        Some("unlimited") => Ok(u32::MAX),
-        _ => decode::count_u32(0)(node),
-    });
-    let refusal = decode::word("failure", REFUSALS, FailureKind::name);
-    let refusal = section.or("refusal", FailureKind::Overloaded, refusal);
-    section.finish();
-    Some(Capacity::Slots {
-        servers: servers?,
-        queue: queue?,
-        refusal: refusal?,
     })
 }
 

@@ -47,8 +47,8 @@ impl Slots {
         self.busy = self.busy.saturating_sub(1);
     }
 
-    pub(super) fn withdraw(&mut self, attempt: AttemptId, links: &mut Links) {
-        self.line.remove(attempt, links);
+    pub(super) fn line(&mut self) -> &mut Line {
+        &mut self.line
     }
 
     pub(super) fn call_next(&mut self, links: &mut Links) -> Option<AttemptId> {

@@ -68,6 +68,23 @@ impl Line {
         }
         self.length -= 1;
     }
+
+    /// The place of one is another's from now on, who must not wait in any line.
+    pub(super) fn rename(&mut self, attempt: AttemptId, to: AttemptId, links: &mut Links) {
+        let Link { before, after } = std::mem::take(&mut links.0[attempt.at()]);
+        if links.0.len() <= to.at() {
+            links.0.resize(to.at() + 1, Link::default());
+        }
+        links.0[to.at()] = Link { before, after };
+        match before {
+            Some(before) => links.0[before.at()].after = Some(to),
+            None => self.first = Some(to),
+        }
+        match after {
+            Some(after) => links.0[after.at()].before = Some(to),
+            None => self.last = Some(to),
+        }
+    }
 }
 
 #[cfg(test)]
@@ -78,11 +95,13 @@ mod tests {
 
     proptest! {
         /// Oracle: two standard queues. Each attempt in turn joins a line, or leaves it if it
-        /// waits.
+        /// waits, or gives its place away.
         #[test]
         fn two_lines_agree_with_standard_queues(
             steps in prop::collection::vec((0..12u32, 0..2usize, any::<bool>()), 0..300),
         ) {
+            // Names that nobody else has.
+            let mut other = 100;
             let mut links = Links::default();
             let mut lines = [Line::default(), Line::default()];
             let mut model: [VecDeque<u32>; 2] = [VecDeque::new(), VecDeque::new()];
@@ -90,6 +109,13 @@ mod tests {
                 if pop {
                     let popped = lines[line].pop_front(&mut links);
                     prop_assert_eq!(popped, model[line].pop_front().map(AttemptId));
+                } else if let Some(held) = (0..2).find(|&l| model[l].contains(&attempt))
+                    && line == 0
+                {
+                    lines[held].rename(AttemptId(attempt), AttemptId(other), &mut links);
+                    let place = model[held].iter().position(|&one| one == attempt);
+                    model[held][place.unwrap()] = other;
+                    other += 1;
                 } else if let Some(held) = (0..2).find(|&l| model[l].contains(&attempt)) {
                     lines[held].remove(AttemptId(attempt), &mut links);
                     model[held].retain(|&other| other != attempt);

@@ -1,8 +1,12 @@
 //! One attempt from the door to its end, as a small state machine on a timeline.
 //!
 //! All that will happen to an attempt is drawn at the door and kept as a [`Plan`], relative to the
-//! start of service; load, faults and the client only decide when it starts and whether it gets to
-//! the end. So its demand cannot depend on them.
+//! start of service; load, faults and the client only decide when it starts, how fast it runs, and
+//! whether it gets to the end. So its demand cannot depend on them.
+//!
+//! The plan says how much work the first token and the end take. When they come in time is known at
+//! the start where an attempt runs at a speed of its own, and only once they have come where it
+//! shares a station with others; the rest of the timeline follows from the two times either way.
 
 use crate::request::{AccountIndex, Failure, FailureKind, ModelIndex, RegionIndex, Usage};
 use crate::time::{Duration, Timestamp};
@@ -20,14 +24,24 @@ pub(super) struct Attempt {
     pub(super) phase: Phase,
     /// Start of service; meaningless before.
     pub(super) started: Timestamp,
-    pub(super) holds_slot: bool,
+    /// When the first token is produced; [`Timestamp::NEVER`] while that is not known.
+    pub(super) first_token_at: Timestamp,
+    /// When the work is done; [`Timestamp::NEVER`] while that is not known, or if it hangs.
+    pub(super) done_at: Timestamp,
+    pub(super) holds: Hold,
     /// Nothing will ever be reported of it.
     pub(super) silent: bool,
     /// It never reached the account.
     pub(super) unsent: bool,
+    /// The client has given it up, and it goes on for nobody.
+    pub(super) abandoned: bool,
     pub(super) stream: Stream,
-    /// When the client was last known to have had a token; meaningless before the first.
-    pub(super) progressed: Timestamp,
+    /// Output tokens known to the client; kept only where attempts share a station, as is the next.
+    pub(super) reported: u32,
+    /// The stream is to be reported to go on as soon as there is one more.
+    pub(super) awaits_token: bool,
+    /// When the stream is next to be reported to go on; meaningless before the first token.
+    pub(super) progress_at: Timestamp,
     pub(super) round_trip: Duration,
     pub(super) plan: Plan,
 }
@@ -42,6 +56,17 @@ pub(super) enum Phase {
     Started,
     /// It broke off at a fault that has just started; that has still to be reported.
     Broken,
+}
+
+/// What it holds of its account while it is worked on.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Hold {
+    /// Nothing, or nothing any more.
+    Nothing,
+    /// A slot.
+    Slot,
+    /// A share of a station.
+    Share,
 }
 
 /// How far the stream has come.
@@ -121,6 +146,13 @@ impl Plan {
         }
     }
 
+    /// An answer takes `factor` times as long; an error comes when it comes.
+    pub(super) fn slow_down(&mut self, factor: f64) {
+        if !matches!(self.ending, Ending::Fails(_)) {
+            self.demand = self.demand.scale(factor);
+        }
+    }
+
     /// Whether a first token comes before the end.
     pub(super) fn has_first_token(&self) -> bool {
         let produces = !matches!(self.ending, Ending::Fails(_));
@@ -136,11 +168,16 @@ impl Attempt {
         begun: 0,
         phase: Phase::Vacant,
         started: Timestamp::ZERO,
-        holds_slot: false,
+        first_token_at: Timestamp::NEVER,
+        done_at: Timestamp::NEVER,
+        holds: Hold::Nothing,
         silent: false,
         unsent: false,
+        abandoned: false,
         stream: Stream::None,
-        progressed: Timestamp::ZERO,
+        reported: 0,
+        awaits_token: false,
+        progress_at: Timestamp::NEVER,
         round_trip: Duration::ZERO,
         plan: Plan {
             demand: Demand {
@@ -156,29 +193,61 @@ impl Attempt {
         },
     };
 
-    /// What happens next to a started attempt, and when; [`Timestamp::NEVER`] if it hangs. Streams
-    /// report progress every so often ([`Duration::MAX`]: not at all).
+    /// Service starts at `now`, at a speed of its own.
     #[inline]
-    pub(super) fn next_step(&self, progress_every: Duration) -> (Timestamp, Step) {
-        let work_done = self.started + self.plan.demand.end;
-        let frees_slot = self.holds_slot && self.round_trip > Duration::ZERO;
+    pub(super) fn start(&mut self, now: Timestamp) {
+        self.phase = Phase::Started;
+        self.started = now;
+        self.first_token_at = now + self.plan.demand.first_token;
+        self.done_at = now + self.plan.demand.end;
+    }
+
+    /// What happens next to a started attempt, and when; [`Timestamp::NEVER`] if it hangs, or if
+    /// that is not known yet.
+    #[inline]
+    pub(super) fn next_step(&self) -> (Timestamp, Step) {
+        let frees_slot = self.holds == Hold::Slot && self.round_trip > Duration::ZERO;
         let stream = match self.stream {
             Stream::None => None,
-            Stream::Awaited => {
-                let first = self.started + self.plan.demand.first_token + self.round_trip;
-                Some((first, Step::FirstToken))
-            }
-            Stream::Flowing if progress_every == Duration::MAX => None,
+            Stream::Awaited => Some((self.first_token_at + self.round_trip, Step::FirstToken)),
             Stream::Flowing => {
-                let next = self.progressed + progress_every.max(self.token_gap());
-                Some((next, Step::Progress)).filter(|_| next < work_done + self.round_trip)
+                let next = (self.progress_at, Step::Progress);
+                Some(next).filter(|(at, _)| *at < self.done_at + self.round_trip)
             }
         };
         match stream {
-            Some((at, step)) if !frees_slot || at <= work_done => (at, step),
-            _ if frees_slot => (work_done, Step::FreeSlot),
-            _ => (work_done + self.round_trip, Step::End),
+            Some((at, step)) if !frees_slot || at <= self.done_at => (at, step),
+            _ if frees_slot => (self.done_at, Step::FreeSlot),
+            _ => (self.done_at + self.round_trip, Step::End),
         }
+    }
+
+    /// Whether the first token is still to be produced, and a matter of interest.
+    pub(super) fn awaits_first_token(&self) -> bool {
+        self.stream == Stream::Awaited && self.first_token_at == Timestamp::NEVER
+    }
+
+    /// The work up to the next milestone of an attempt that shares a station.
+    pub(super) fn next_milestone(&self) -> Duration {
+        let demand = self.plan.demand;
+        if self.awaits_first_token() {
+            demand.first_token
+        } else if self.awaits_token {
+            demand.work_of(self.reported.saturating_add(1), self.plan.usage.output)
+        } else {
+            demand.end
+        }
+    }
+
+    /// A token has reached the client at `now`; that the stream goes on is to be reported every so
+    /// often ([`Duration::MAX`]: not at all), or with every token where these come further apart.
+    #[inline]
+    pub(super) fn progressed(&mut self, now: Timestamp, every: Duration) {
+        self.progress_at = if every == Duration::MAX {
+            Timestamp::NEVER
+        } else {
+            now + every.max(self.token_gap())
+        };
     }
 
     /// Time between two tokens of the stream.
@@ -188,31 +257,36 @@ impl Attempt {
         Duration::from_nanos(end.saturating_sub(first_token).as_nanos() / gaps)
     }
 
-    /// What it has consumed by `now`.
-    pub(super) fn usage_by(&self, now: Timestamp) -> Usage {
+    /// What it has consumed once so much of the work is done.
+    pub(super) fn usage_after(&self, work: Duration) -> Usage {
         match self.phase {
             Phase::Vacant | Phase::Waiting => Usage::default(),
             Phase::Broken => self.plan.usage,
-            Phase::Started => {
-                let (elapsed, usage) = (now.since(self.started), self.plan.usage);
-                Usage {
-                    output: self.plan.demand.produced(elapsed, usage.output),
-                    ..usage
-                }
-            }
+            Phase::Started => Usage {
+                output: self.plan.demand.produced(work, self.plan.usage.output),
+                ..self.plan.usage
+            },
         }
     }
 
-    /// A fault breaks it off at `now`: what it will report is settled here.
-    pub(super) fn break_off(&mut self, now: Timestamp) {
+    /// The client leaves, and the work goes on: nothing is reported, and the answer never arrives.
+    pub(super) fn abandon(&mut self) {
+        self.abandoned = true;
+        self.silent = false;
+        self.stream = Stream::None;
+        self.round_trip = Duration::MAX;
+    }
+
+    /// A fault breaks it off when it has consumed so much: what it will report is settled here.
+    pub(super) fn break_off(&mut self, usage: Usage) {
         if self.stream == Stream::Flowing {
-            self.plan.usage = self.usage_by(now);
+            self.plan.usage = usage;
             self.plan.ending = Ending::Breaks;
         } else {
             self.plan.usage = Usage::default();
             self.plan.ending = Ending::Fails(FailureKind::Connection.into());
         }
-        self.holds_slot = false;
+        self.holds = Hold::Nothing;
         self.phase = Phase::Broken;
     }
 }
@@ -227,10 +301,12 @@ mod tests {
 
     /// Started at 1000, first token after 100, work done after 150.
     fn streaming(round_trip: u64, holds_slot: bool) -> Attempt {
-        Attempt {
-            phase: Phase::Started,
-            started: Timestamp::from_nanos(1_000),
-            holds_slot,
+        let mut attempt = Attempt {
+            holds: if holds_slot {
+                Hold::Slot
+            } else {
+                Hold::Nothing
+            },
             stream: Stream::Awaited,
             round_trip: nanos(round_trip),
             plan: Plan {
@@ -246,18 +322,20 @@ mod tests {
                 ending: Ending::Completes,
             },
             ..Attempt::VACANT
-        }
+        };
+        attempt.start(Timestamp::from_nanos(1_000));
+        attempt
     }
 
     fn steps(mut attempt: Attempt) -> Vec<(u64, Step)> {
         let mut steps = Vec::new();
         loop {
-            let (time, step) = attempt.next_step(Duration::MAX);
+            let (time, step) = attempt.next_step();
             steps.push((time.as_nanos(), step));
             match step {
                 Step::FirstToken => attempt.stream = Stream::Flowing,
-                Step::Progress => attempt.progressed = time,
-                Step::FreeSlot => attempt.holds_slot = false,
+                Step::Progress => unreachable!("it is not asked for"),
+                Step::FreeSlot => attempt.holds = Hold::Nothing,
                 Step::End => return steps,
             }
         }
@@ -282,11 +360,11 @@ mod tests {
     #[test]
     fn a_break_charges_a_flowing_stream_only() {
         let mut waiting_for_token = streaming(0, false);
-        waiting_for_token.break_off(Timestamp::from_nanos(1_120));
+        waiting_for_token.break_off(waiting_for_token.usage_after(nanos(120)));
         assert_eq!(waiting_for_token.plan.usage, Usage::default());
         let mut flowing = streaming(0, false);
         flowing.stream = Stream::Flowing;
-        flowing.break_off(Timestamp::from_nanos(1_120));
+        flowing.break_off(flowing.usage_after(nanos(120)));
         assert!(matches!(flowing.plan.ending, Ending::Breaks));
         let expected = Usage {
             input: 7,
@@ -294,6 +372,6 @@ mod tests {
             output: 3,
         };
         assert_eq!(flowing.plan.usage, expected);
-        assert_eq!(flowing.usage_by(Timestamp::NEVER), expected);
+        assert_eq!(flowing.usage_after(Duration::MAX), expected);
     }
 }

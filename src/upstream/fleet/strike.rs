@@ -47,8 +47,12 @@ impl Fleet {
     /// client hangs up; until then the account also goes on producing, and charging.
     fn silence(&mut self, fault: FaultNumber) {
         for attempt in self.concerned(fault) {
-            self.attempts[attempt.at()].silent = true;
-            self.queue.cancel(attempt);
+            let state = &mut self.attempts[attempt.at()];
+            if !state.abandoned {
+                state.silent = true;
+                self.queue.cancel(attempt);
+                self.mute(attempt);
+            }
         }
     }
 
@@ -58,21 +62,22 @@ impl Fleet {
     fn break_off(&mut self, now: Timestamp, fault: FaultNumber) {
         let concerned = self.concerned(fault);
         for &attempt in &concerned {
+            let usage = self.usage_by(now, attempt);
+            self.withdraw(attempt);
+            self.leave(now, attempt);
             let state = &mut self.attempts[attempt.at()];
-            let station = &mut self.accounts[state.account.at()].station;
-            if state.phase == Phase::Waiting {
-                station.withdraw(attempt, &mut self.links);
-            } else if state.holds_slot {
-                station.leave();
+            if state.abandoned {
+                self.forget(attempt);
+            } else {
+                state.break_off(usage);
+                self.broken.push_back((attempt, state.begun));
             }
-            state.break_off(now);
-            self.queue.cancel(attempt);
-            self.broken.push_back((attempt, state.begun));
         }
         self.broken_at = now;
         for place in 0..self.faults.accounts(fault).len() {
             let account = self.faults.accounts(fault)[place];
             self.call_waiting(now, account);
+            self.note_milestone(account);
         }
     }
 

@@ -24,10 +24,7 @@ fn fault(kind: FaultKind, start: u64, end: u64) -> Fault {
 fn faulty(capacity: Capacity, faults: Vec<Fault>) -> UpstreamConfig {
     UpstreamConfig {
         faults,
-        ..config(
-            two_hundred_millis(),
-            vec![account(capacity), account(capacity)],
-        )
+        ..config(two_hundred_millis(), vec![account(capacity); 2])
     }
 }
 

@@ -39,8 +39,23 @@ fn some_failure(rng: &mut Rng) -> CalmFailure {
 }
 
 fn some_account(rng: &mut Rng) -> AccountBehaviour {
-    let capacity = match rng.below(3) {
+    let capacity = match rng.below(6) {
         0 => Capacity::Unlimited,
+        1 => Capacity::LoadDependent {
+            threshold: 1 + rng.below(4),
+            at_threshold: 2.0,
+            above: 5.0,
+            limit: 1 + rng.below(8),
+            refusal: FailureKind::Overloaded,
+        },
+        2 | 3 => shared(
+            match rng.below(2) {
+                0 => Speeds::servers(1 + rng.below(3)),
+                _ => Speeds::measured(&[(1, 1.0), (4, 0.5), (6, 0.4)]).unwrap(),
+            },
+            1 + rng.below(8),
+            rng.below(8),
+        ),
         _ => slots(1 + rng.below(4), rng.below(8)),
     };
     AccountBehaviour {
@@ -49,6 +64,10 @@ fn some_account(rng: &mut Rng) -> AccountBehaviour {
             .map(|_| (rng.below(8) > 0).then_some(0))
             .collect(),
         capacity,
+        abandoned: match rng.below(2) {
+            0 => Abandoned::Frees,
+            _ => Abandoned::Continues,
+        },
         quota: (rng.below(3) == 0).then_some(0),
         failures: (0..rng.below(4)).map(|_| some_failure(rng)).collect(),
     }

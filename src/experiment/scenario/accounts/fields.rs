@@ -1,6 +1,7 @@
 //! The keys that an account and a template have in common.
 
 use super::Context;
+use crate::experiment::scenario::capacity;
 use crate::experiment::scenario::decode;
 use crate::experiment::scenario::diagnostics::{Findings, Span};
 use crate::experiment::scenario::document::{Node, Value};
@@ -10,7 +11,7 @@ use crate::experiment::scenario::section::{Field, Section};
 use crate::experiment::scenario::service::{self, Limits};
 use crate::request::{Provider, RegionIndex};
 use crate::routing::account::Availability;
-use crate::upstream::config::{CalmFailure, Capacity};
+use crate::upstream::config::{Abandoned, CalmFailure, Capacity};
 use std::collections::BTreeMap;
 
 /// What is said of an account, each key apart, so that a template can fill the gaps.
@@ -24,7 +25,7 @@ pub(super) struct AccountFields<'a> {
     pub(super) availability: Field<Availability>,
     pub(super) models: Field<BTreeMap<usize, Offer<'a>>>,
     pub(super) service: Field<u16>,
-    pub(super) capacity: Field<Capacity>,
+    pub(super) capacity: Field<(Capacity, Abandoned)>,
     pub(super) limits: Field<Limits>,
     pub(super) quota: Field<Limits>,
     pub(super) failures: Field<Vec<CalmFailure>>,
@@ -56,9 +57,7 @@ impl<'a> AccountFields<'a> {
             availability: section.field("availability", availability),
             models: models(section, context, services),
             service: services.read(section, findings),
-            capacity: part(section, "capacity", |node| {
-                service::capacity(node, findings)
-            }),
+            capacity: part(section, "capacity", |node| capacity::read(node, findings)),
             limits: part(section, "limits", |node| {
                 service::limits("limits", node, findings)
             }),

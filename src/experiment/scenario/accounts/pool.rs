@@ -10,7 +10,7 @@ use crate::experiment::scenario::service::Limits;
 use crate::request::{ModelIndex, Provider, RegionIndex};
 use crate::routing::account::{Account, Availability, ServedModel};
 use crate::units::Prices;
-use crate::upstream::config::{AccountBehaviour, Capacity, Quota};
+use crate::upstream::config::{Abandoned, AccountBehaviour, Capacity, Quota};
 use std::collections::BTreeMap;
 
 /// The accounts of one entry.
@@ -201,10 +201,11 @@ fn common(entry: &Entry, context: &Context) -> Option<Common> {
     let weight = fields.weight.or(1);
     let max_in_flight = fields.max_in_flight.or(100);
     let availability = fields.availability.or(Availability::Enabled);
-    let capacity = fields.capacity.or(Capacity::Unlimited);
+    let capacity = fields.capacity.or((Capacity::Unlimited, Abandoned::Frees));
     let failures = fields.failures.or(Vec::new());
     let (models, service_of_model) = served?;
     let (limits, quota) = (limits?, quota?);
+    let (capacity, abandoned) = capacity?;
     Some(Common {
         account: Account {
             id: String::new(),
@@ -220,7 +221,8 @@ fn common(entry: &Entry, context: &Context) -> Option<Common> {
         behaviour: AccountBehaviour {
             region: region?,
             service_of_model,
-            capacity: capacity?,
+            capacity,
+            abandoned,
             quota: None,
             failures: failures?,
         },
