@@ -174,8 +174,8 @@ pub fn full(strategy: Strategy, count: usize, requests: u64) -> World {
     )
 }
 
-/// The full request at accounts that share: batches of up to 32, or four servers each, both a little
-/// above half of what they can do.
+/// The full request at accounts that share: batches of up to 32, or four servers each, both a
+/// little above half of what they can do.
 pub fn sharing(speeds: Speeds, limit: u32, requests: u64) -> World {
     let mut world = full(Strategy::Adaptive, 10, requests);
     for account in &mut world.upstream.accounts {

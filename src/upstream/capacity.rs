@@ -85,6 +85,7 @@ impl Station {
     }
 
     /// How it turns away an attempt that comes now; `None` if it has room.
+    #[inline]
     pub(super) fn refusal(&self) -> Option<FailureKind> {
         match self {
             Self::Unlimited => None,
@@ -95,6 +96,7 @@ impl Station {
     }
 
     /// Lets an attempt in, after [`Self::refusal`] said nothing.
+    #[inline]
     pub(super) fn admit(&mut self, attempt: AttemptId, links: &mut Links) -> Admission {
         match self {
             Self::Unlimited => Admission::Runs,
@@ -105,6 +107,7 @@ impl Station {
     }
 
     /// An attempt gives its slot back. Follow with [`Self::call_next`].
+    #[inline]
     pub(super) fn leave(&mut self) {
         match self {
             Self::Unlimited | Self::Shared(_) => (),
@@ -127,13 +130,13 @@ impl Station {
         }
     }
 
-    /// The next waiting attempt, if there is one and room for it; it holds a slot from now on, or
-    /// [`Shared::join`] is to follow.
+    /// The next attempt that waits for a slot, if there is one and a slot is free; it holds the
+    /// slot from now on.
+    #[inline]
     pub(super) fn call_next(&mut self, links: &mut Links) -> Option<AttemptId> {
         match self {
-            Self::Unlimited | Self::LoadDependent(_) => None,
             Self::Slots(slots) => slots.call_next(links),
-            Self::Shared(station) => station.call_next(links),
+            Self::Unlimited | Self::LoadDependent(_) | Self::Shared(_) => None,
         }
     }
 

@@ -2,8 +2,8 @@
 //!
 //! A fleet keeps two things in step: the table of attempts, each a small state machine (`attempt`),
 //! and one queue of what happens to them when. Attempts come in through `door`; faults that start
-//! reach those in flight through `strike`. Where attempts share a station, `sharing` takes the place
-//! of the queue until their work is done; what clients give up and accounts go on with is in
+//! reach those in flight through `strike`. Where attempts share a station, `sharing` takes the
+//! place of the queue until their work is done; what clients give up and accounts go on with is in
 //! `abandoned`. What is reported is what reaches the client: every answer, an error too, takes one
 //! round trip.
 
@@ -419,43 +419,29 @@ impl Fleet {
     /// Gives back what an attempt holds, if it holds something, to the next in line.
     #[inline]
     fn free_place(&mut self, now: Timestamp, attempt: AttemptId) {
-        let state = &self.attempts[attempt.at()];
-        let (account, holds) = (state.account, state.holds);
-        if holds != Hold::Nothing {
-            self.leave(now, attempt);
-            self.call_waiting(now, account);
-        }
-        if holds == Hold::Share {
-            self.note_milestone(account);
-        }
-    }
-
-    /// Gives back what an attempt holds. Follow with [`Self::call_waiting`] and
-    /// [`Self::note_milestone`].
-    fn leave(&mut self, now: Timestamp, attempt: AttemptId) {
         let state = &mut self.attempts[attempt.at()];
-        let station = &mut self.accounts[state.account.at()].station;
-        match std::mem::replace(&mut state.holds, Hold::Nothing) {
+        match state.holds {
             Hold::Nothing => (),
-            Hold::Slot => station.leave(),
+            Hold::Slot => {
+                state.holds = Hold::Nothing;
+                let account = state.account;
+                self.accounts[account.at()].station.leave();
+                self.call_waiting(now, account);
+            }
             Hold::Share => {
-                if let Some(station) = station.shared_mut() {
-                    station.part(now, attempt, &mut self.shares);
-                }
+                let account = state.account;
+                self.leave_share(now, attempt);
+                self.call_sharing(now, account);
             }
         }
     }
 
-    /// Starts waiting attempts while there is room.
+    /// Starts attempts that wait for slots while some are free.
     fn call_waiting(&mut self, now: Timestamp, account: AccountIndex) {
         while let Some(far_end) = self.accounts.get_mut(account.at())
             && let Some(next) = far_end.station.call_next(&mut self.links)
         {
-            if far_end.station.shared().is_some() {
-                self.share(now, next);
-            } else {
-                self.start(now, next, Hold::Slot);
-            }
+            self.start(now, next, Hold::Slot);
         }
     }
 }

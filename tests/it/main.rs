@@ -17,6 +17,7 @@ mod kill;
 mod memory;
 mod metrics;
 mod mooncake;
+mod overload;
 mod pinned;
 mod pitfalls;
 mod random_scenario;

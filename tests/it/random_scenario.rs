@@ -232,16 +232,36 @@ impl Builder {
             let _ = writeln!(text, "service = {service}");
         }
         if self.one_in(2) {
-            let queue = self.pick(&["\"unlimited\"", "0", "3", "50"]);
-            let refusal = self.pick(&["overloaded", "unavailable", "rate_limited"]);
-            let slots = 1 + self.rng.below(12);
-            let _ = writeln!(
-                text,
-                "capacity = {{ slots = {slots}, queue = {queue}, refusal = \"{refusal}\" }}"
-            );
+            let capacity = self.capacity();
+            let _ = writeln!(text, "capacity = {{ {capacity} }}");
         }
         self.limits(text, entry);
         self.failures(text);
+    }
+
+    fn capacity(&mut self) -> String {
+        let queue = self.pick(&["\"unlimited\"", "0", "3", "50"]);
+        let refusal = self.pick(&["overloaded", "unavailable", "rate_limited"]);
+        let fate = self.pick(&["frees", "continues"]);
+        let some = 1 + self.rng.below(12);
+        let (model, waits) = match self.rng.below(5) {
+            0 | 1 => (format!("slots = {some}"), true),
+            2 => (format!("processor_sharing = {some}, limit = 30"), true),
+            3 => {
+                let batching = "batching = { base = \"9ms\", per_request = \"2ms\" }";
+                (format!("{batching}, max_batch = {some}"), true)
+            }
+            _ => (
+                format!("load_dependent = {{ threshold = {some} }}, limit = 30"),
+                false,
+            ),
+        };
+        let queue = if waits {
+            format!("queue = {queue}, ")
+        } else {
+            String::new()
+        };
+        format!("{model}, {queue}refusal = \"{refusal}\", abandoned = \"{fate}\"")
     }
 
     fn limits(&mut self, text: &mut String, entry: u32) {

@@ -174,6 +174,43 @@ broken! {
     failure_kinds: with("count = 3", "count = 3\nfailures = [{ kind = \"cancelled\", rate = 0.1 }, \
         { kind = \"hang\", rate = 2, time_to_fail = \"1s\" }]");
     capacity_keys: with("count = 3", "count = 3\ncapacity = { slots = 0, que = 10 }");
+    capacity_without_a_model: with("count = 3", "count = 3\n\
+        capacity = { queue = 10 }");
+    capacity_with_a_misspelt_model: with("count = 3", "count = 3\n\
+        capacity = { batchin = { base = \"8ms\", per_request = \"1ms\" }, \
+        max_batch = 8 }");
+    capacity_of_two_models: with("count = 3", "count = 3\n\
+        capacity = { slots = 4, processor_sharing = 2 }");
+    capacity_that_is_no_table: with("count = 3", "count = 3\n\
+        capacity = \"unlimitd\"");
+    processor_sharing_without_limit: with("count = 3", "count = 3\n\
+        capacity = { processor_sharing = 2, queue = 10, \
+        refusal = \"overloaded\", abandoned = \"stops\" }");
+    batching_without_its_keys: with("count = 3", "count = 3\n\
+        capacity = { batching = { base = \"8ms\", each = \"1ms\" } }");
+    batching_in_no_time: with("count = 3", "count = 3\n\
+        capacity = { batching = { base = \"0s\", per_request = \"0s\" }, \
+        max_batch = 8, limit = 3 }");
+    batching_that_speeds_up: with("count = 3", "count = 3\n\
+        capacity = { batching = { sizes = [1, 4, 8], speeds = [80, 40, 60], \
+        base = \"1ms\" } }");
+    batching_not_from_one: with("count = 3", "count = 3\n\
+        capacity = { batching = { sizes = [2, 4], speeds = [80, 40] } }");
+    batching_sizes_out_of_order: with("count = 3", "count = 3\n\
+        capacity = { batching = { sizes = [1, 8, 4], speeds = [80, 40, 30] } }");
+    batching_sizes_and_speeds: with("count = 3", "count = 3\n\
+        capacity = { batching = { sizes = [1, 4], speeds = [80, 40, 30] } }");
+    batching_speed_of_zero: with("count = 3", "count = 3\n\
+        capacity = { batching = { sizes = [1, 4], speeds = [80, 0] } }");
+    batching_beyond_what_was_measured: with("count = 3", "count = 3\n\
+        capacity = { batching = { sizes = [1, 4], speeds = [80, 40] }, \
+        max_batch = 8 }");
+    load_dependent_that_waits: with("count = 3", "count = 3\n\
+        capacity = { load_dependent = { threshold = 0, above = 0.5 }, queue = 4, \
+        limit = 8 }");
+    load_dependent_that_speeds_up: with("count = 3", "count = 3\n\
+        capacity = { load_dependent = { threshold = 4, at_threshold = 3, \
+        above = 2 } }");
     distribution_kinds: GOOD
         .replace("kind = \"lognormal\"", "kind = \"log-normal\"")
         .replace("output_tokens = 200", "output_tokens = { kind = \"gamma\", mean = 200 }")

@@ -2,10 +2,11 @@
 
 use routelab::experiment::scenario::{self, Loaded, Overrides, Scenario};
 use routelab::record::Strategy;
+use routelab::request::FailureKind;
 use routelab::request::RequestPriority;
 use routelab::routing::config::HealthScope;
 use routelab::time::Duration;
-use routelab::upstream::config::{Capacity, FaultKind};
+use routelab::upstream::config::{Abandoned, Capacity, FaultKind, Speeds};
 use routelab::workload::config::Arrivals;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -259,8 +260,13 @@ fn everything() -> Scenario {
 #[test]
 fn accounts_and_upstreams_say_what_the_file_says() {
     let scenario = everything();
-    assert_eq!(scenario.accounts.len(), 1003);
-    assert_eq!(scenario.lanes, ["pool-{n}", "eu", "asia", "spare"]);
+    assert_eq!(scenario.accounts.len(), 1007);
+    assert_eq!(
+        scenario.lanes,
+        [
+            "pool-{n}", "eu", "asia", "spare", "shared", "batch", "measured", "crowded"
+        ]
+    );
     let ids: Vec<&str> = scenario.accounts.iter().map(|a| a.id.as_str()).collect();
     assert_eq!(ids[0], "pool-1");
     assert_eq!(ids[999], "pool-1000");
@@ -293,6 +299,48 @@ fn accounts_and_upstreams_say_what_the_file_says() {
 }
 
 #[test]
+fn capacities_say_what_the_file_says() {
+    let scenario = everything();
+    let accounts = &scenario.upstream.accounts[1003..];
+    let refusal = FailureKind::Overloaded;
+    let batch = |speeds, limit, queue| Capacity::Shared {
+        speeds,
+        limit,
+        queue,
+        refusal,
+    };
+    let [base, per_request] = [9, 1].map(Duration::from_millis);
+    let expected = [
+        Capacity::Shared {
+            speeds: Speeds::servers(2),
+            limit: 20,
+            queue: 5,
+            refusal: FailureKind::Unavailable,
+        },
+        batch(Speeds::iteration(base, per_request, 11), 11, 7),
+        batch(
+            Speeds::measured(&[(1, 4.0), (4, 1.0)]).unwrap(),
+            4,
+            u32::MAX,
+        ),
+        Capacity::LoadDependent {
+            threshold: 8,
+            at_threshold: 1.5,
+            above: 4.0,
+            limit: 30,
+            refusal,
+        },
+    ];
+    for (account, expected) in accounts.iter().zip(expected) {
+        assert_eq!(account.capacity, expected);
+    }
+    let fates: Vec<Abandoned> = accounts.iter().map(|a| a.abandoned).collect();
+    let mut others = vec![Abandoned::Frees; 4];
+    others[0] = Abandoned::Continues;
+    assert_eq!(fates, others);
+}
+
+#[test]
 fn faults_say_what_the_file_says() {
     let scenario = everything();
     let names: Vec<&str> = scenario
@@ -322,7 +370,7 @@ fn faults_say_what_the_file_says() {
     );
     let faults = &scenario.upstream.faults;
     let hit: Vec<usize> = faults.iter().map(|fault| fault.accounts.len()).collect();
-    assert_eq!(hit[..4], [2, 1000, 1002, 1003]);
+    assert_eq!(hit[..4], [2, 1000, 1006, 1007]);
     assert_eq!(faults.len(), 12);
     assert_eq!(faults[4].ramp, Duration::from_secs(5));
     let entry = &scenario.upstream.incidents[0];

@@ -166,7 +166,7 @@ fn batching(section: &mut Section, findings: &Findings) -> Option<Capacity> {
             Finding::error("`max_batch` is larger than what was measured")
                 .at(section.span("max_batch"), "how fast is such a batch?")
                 .also(node.span, format!("the speeds end at a batch of {largest}"))
-                .help(format!("allowed: at most {largest}, or one more size")),
+                .help(format!("allowed: at most {largest}; for more, add a size")),
         );
         return None;
     }

@@ -1,19 +1,19 @@
 //! Attempts that run at the same time and slow each other down: processor sharing and batching.
 //!
-//! Each of `n` attempts runs at the same speed, a function of `n` ([`Speeds`]). The obvious way,
-//! to bring the remaining work of all up to date whenever one comes or goes, costs O(n) an event.
+//! Each of `n` attempts runs at the same speed, a function of `n` ([`Speeds`]). The obvious way, to
+//! bring the remaining work of all up to date whenever one comes or goes, costs O(n) an event.
 //! Instead the station keeps one clock of *attained work*: what an attempt has attained that has
-//! been there all the time. An attempt that joins when the clock shows `v` and demands `w` ends when
-//! the clock shows `v + w`, however many come and go meanwhile. So milestones stand in a heap by the
-//! clock and never change their order, and an event costs O(log n). (The virtual time of fair
-//! queueing: Demers, Keshav and Shenker, "Analysis and simulation of a fair queueing algorithm",
-//! SIGCOMM 1989.)
+//! been there all the time. An attempt that joins when the clock shows `v` and demands `w` ends
+//! when the clock shows `v + w`, however many come and go meanwhile. So milestones stand in a heap
+//! by the clock and never change their order, and an event costs O(log n). (The virtual time of
+//! fair queueing: Demers, Keshav and Shenker, "Analysis and simulation of a fair queueing
+//! algorithm", SIGCOMM 1989.)
 //!
 //! All is integers: work counts in 2^-63 ns, a speed is a whole number of 2^-63, and a milestone is
 //! reached at the first whole nanosecond at which the clock has passed it. So the clock is exact:
 //! it does not matter how often it is read, and no work is lost or done twice. What is rounded is
-//! the speed, once (see [`Speeds`]), and the moment of a milestone, up by less than a nanosecond; an
-//! attempt that runs alone all the time ends exactly where it would in a slot.
+//! the speed, once (see [`Speeds`]), and the moment of a milestone, up by less than a nanosecond;
+//! an attempt that runs alone all the time ends exactly where it would in a slot.
 
 use super::Admission;
 use super::heap::{Entry, Heap, Positions};
@@ -83,11 +83,13 @@ impl Shared {
         }
     }
 
+    #[inline(never)]
     pub(super) fn refusal(&self) -> Option<FailureKind> {
         let full = self.running >= self.limit && self.line.len() >= self.queue;
         full.then_some(self.refusal)
     }
 
+    #[inline(never)]
     pub(super) fn admit(&mut self, attempt: AttemptId, links: &mut Links) -> Admission {
         if self.running < self.limit {
             Admission::Shares
@@ -101,7 +103,9 @@ impl Shared {
         &mut self.line
     }
 
-    pub(super) fn call_next(&mut self, links: &mut Links) -> Option<AttemptId> {
+    /// The next waiting attempt, if there is one and room for it. Follow with [`Self::join`].
+    #[inline(never)]
+    pub(in crate::upstream) fn call_next(&mut self, links: &mut Links) -> Option<AttemptId> {
         let room = self.running < self.limit;
         room.then(|| self.line.pop_front(links)).flatten()
     }

@@ -28,11 +28,13 @@ impl Slots {
         }
     }
 
+    #[inline]
     pub(super) fn refusal(&self) -> Option<FailureKind> {
         let full = self.busy >= self.servers && self.line.len() >= self.queue;
         full.then_some(self.refusal)
     }
 
+    #[inline]
     pub(super) fn admit(&mut self, attempt: AttemptId, links: &mut Links) -> Admission {
         if self.busy < self.servers {
             self.busy += 1;
@@ -51,6 +53,7 @@ impl Slots {
         &mut self.line
     }
 
+    #[inline]
     pub(super) fn call_next(&mut self, links: &mut Links) -> Option<AttemptId> {
         if self.busy >= self.servers {
             return None;

@@ -32,6 +32,7 @@ impl Line {
     }
 
     /// Joins at the end. The attempt must not wait in any line.
+    #[inline]
     pub(super) fn push_back(&mut self, attempt: AttemptId, links: &mut Links) {
         if links.0.len() <= attempt.at() {
             links.0.resize(attempt.at() + 1, Link::default());
@@ -49,6 +50,7 @@ impl Line {
     }
 
     /// Leaves from the front.
+    #[inline]
     pub(super) fn pop_front(&mut self, links: &mut Links) -> Option<AttemptId> {
         let first = self.first?;
         self.remove(first, links);
@@ -56,6 +58,7 @@ impl Line {
     }
 
     /// Leaves from anywhere. The attempt must wait in this line.
+    #[inline]
     pub(super) fn remove(&mut self, attempt: AttemptId, links: &mut Links) {
         let Link { before, after } = std::mem::take(&mut links.0[attempt.at()]);
         match before {

@@ -47,6 +47,7 @@ impl Agenda {
 
 impl Fleet {
     /// Service starts, together with others.
+    #[inline(never)]
     pub(super) fn share(&mut self, now: Timestamp, attempt: AttemptId) {
         let state = &mut self.attempts[attempt.at()];
         state.phase = Phase::Started;
@@ -61,6 +62,28 @@ impl Fleet {
             station.join(now, attempt, &mut self.shares);
         }
         self.await_milestone(attempt);
+    }
+
+    /// An attempt stops sharing its station. Follow with [`Self::call_sharing`].
+    #[inline(never)]
+    pub(super) fn leave_share(&mut self, now: Timestamp, attempt: AttemptId) {
+        let state = &mut self.attempts[attempt.at()];
+        state.holds = Hold::Nothing;
+        if let Some(station) = self.accounts[state.account.at()].station.shared_mut() {
+            station.part(now, attempt, &mut self.shares);
+        }
+    }
+
+    /// Starts attempts that wait for a share while there is room.
+    #[inline(never)]
+    pub(super) fn call_sharing(&mut self, now: Timestamp, account: AccountIndex) {
+        while let Some(far_end) = self.accounts.get_mut(account.at())
+            && let Some(station) = far_end.station.shared_mut()
+            && let Some(next) = station.call_next(&mut self.links)
+        {
+            self.share(now, next);
+        }
+        self.note_milestone(account);
     }
 
     /// Tells the station the next milestone of an attempt.
@@ -107,6 +130,7 @@ impl Fleet {
     }
 
     /// Carries out the next milestone of the first station of the agenda, which is due at `due`.
+    #[inline(never)]
     pub(super) fn milestone(&mut self, due: Timestamp) -> Option<UpstreamEvent> {
         let account = self.agenda.first()?;
         let attempt = self.accounts[account.at()].station.shared()?.first()?;

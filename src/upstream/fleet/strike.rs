@@ -4,7 +4,7 @@
 //! flight, and nothing has to be kept per account for it.
 
 use super::Fleet;
-use super::attempt::{Attempt, Phase};
+use super::attempt::{Attempt, Hold, Phase};
 use crate::request::{AccountIndex, AttemptId};
 use crate::time::Timestamp;
 use crate::upstream::fault::{FaultNumber, Sent, Strike};
@@ -64,7 +64,7 @@ impl Fleet {
         for &attempt in &concerned {
             let usage = self.usage_by(now, attempt);
             self.withdraw(attempt);
-            self.leave(now, attempt);
+            self.vacate(now, attempt);
             let state = &mut self.attempts[attempt.at()];
             if state.abandoned {
                 self.forget(attempt);
@@ -77,8 +77,19 @@ impl Fleet {
         for place in 0..self.faults.accounts(fault).len() {
             let account = self.faults.accounts(fault)[place];
             self.call_waiting(now, account);
-            self.note_milestone(account);
+            self.call_sharing(now, account);
         }
+    }
+
+    /// Gives back what an attempt holds, to nobody so far.
+    fn vacate(&mut self, now: Timestamp, attempt: AttemptId) {
+        let state = &mut self.attempts[attempt.at()];
+        match state.holds {
+            Hold::Nothing => (),
+            Hold::Slot => self.accounts[state.account.at()].station.leave(),
+            Hold::Share => self.leave_share(now, attempt),
+        }
+        self.attempts[attempt.at()].holds = Hold::Nothing;
     }
 
     /// Attempts in flight that a fault concerns and that can still be heard of, in the order in

@@ -248,8 +248,8 @@ fn at_full_speed_it_is_slots() {
     }
 }
 
-/// The naive model: what is left of each attempt, brought up to date at every event. In the units of
-/// the station, 2^-63 ns, so that it must agree to the nanosecond.
+/// The naive model: what is left of each attempt, brought up to date at every event. In the units
+/// of the station, 2^-63 ns, so that it must agree to the nanosecond.
 struct Naive {
     speeds: Speeds,
     limit: usize,
