@@ -90,6 +90,15 @@ impl Station {
         match self {
             Self::Unlimited => None,
             Self::Slots(slots) => slots.refusal(),
+            Self::LoadDependent(_) | Self::Shared(_) => self.refusal_where_loaded(),
+        }
+    }
+
+    /// The same where attempts get in each other's way: apart, so that it costs the others nothing.
+    #[inline(never)]
+    fn refusal_where_loaded(&self) -> Option<FailureKind> {
+        match self {
+            Self::Unlimited | Self::Slots(_) => None,
             Self::LoadDependent(station) => station.refusal(),
             Self::Shared(station) => station.refusal(),
         }
@@ -101,6 +110,15 @@ impl Station {
         match self {
             Self::Unlimited => Admission::Runs,
             Self::Slots(slots) => slots.admit(attempt, links),
+            Self::LoadDependent(_) | Self::Shared(_) => self.admit_where_loaded(attempt, links),
+        }
+    }
+
+    /// The same where attempts get in each other's way.
+    #[inline(never)]
+    fn admit_where_loaded(&mut self, attempt: AttemptId, links: &mut Links) -> Admission {
+        match self {
+            Self::Unlimited | Self::Slots(_) => Admission::Runs,
             Self::LoadDependent(station) => station.admit(),
             Self::Shared(station) => station.admit(attempt, links),
         }
@@ -110,9 +128,9 @@ impl Station {
     #[inline]
     pub(super) fn leave(&mut self) {
         match self {
-            Self::Unlimited | Self::Shared(_) => (),
             Self::Slots(slots) => slots.leave(),
             Self::LoadDependent(station) => station.leave(),
+            Self::Unlimited | Self::Shared(_) => (),
         }
     }
 

@@ -192,16 +192,17 @@ impl Fleet {
         state.unsent = reception == Reception::Unsent;
         state.stream = stream_of(request, &state.plan);
         state.round_trip = round_trip;
-        match admission {
-            Admission::Waits => (),
-            Admission::Runs => self.start(now, attempt, Hold::Nothing),
-            Admission::RunsInSlot => self.start(now, attempt, Hold::Slot),
+        let holds = match admission {
+            Admission::Runs => Hold::Nothing,
+            Admission::RunsInSlot => Hold::Slot,
+            Admission::Waits => return,
+            Admission::Shares => return self.share(now, attempt),
             Admission::RunsSlower(factor) => {
                 state.plan.slow_down(factor);
-                self.start(now, attempt, Hold::Slot);
+                Hold::Slot
             }
-            Admission::Shares => self.share(now, attempt),
-        }
+        };
+        self.start(now, attempt, holds);
     }
 
     /// The client gives up at `now` (timeout, cancellation): its place is free at once, and the
@@ -417,23 +418,23 @@ impl Fleet {
     }
 
     /// Gives back what an attempt holds, if it holds something, to the next in line.
-    #[inline]
+    #[inline(always)]
     fn free_place(&mut self, now: Timestamp, attempt: AttemptId) {
         let state = &mut self.attempts[attempt.at()];
-        match state.holds {
+        let account = state.account;
+        match std::mem::replace(&mut state.holds, Hold::Nothing) {
             Hold::Nothing => (),
-            Hold::Slot => {
-                state.holds = Hold::Nothing;
-                let account = state.account;
-                self.accounts[account.at()].station.leave();
-                self.call_waiting(now, account);
-            }
+            Hold::Slot => self.hand_over(now, account),
             Hold::Share => {
-                let account = state.account;
                 self.leave_share(now, attempt);
                 self.call_sharing(now, account);
             }
         }
+    }
+
+    fn hand_over(&mut self, now: Timestamp, account: AccountIndex) {
+        self.accounts[account.at()].station.leave();
+        self.call_waiting(now, account);
     }
 
     /// Starts attempts that wait for slots while some are free.

@@ -83,13 +83,11 @@ impl Shared {
         }
     }
 
-    #[inline(never)]
     pub(super) fn refusal(&self) -> Option<FailureKind> {
         let full = self.running >= self.limit && self.line.len() >= self.queue;
         full.then_some(self.refusal)
     }
 
-    #[inline(never)]
     pub(super) fn admit(&mut self, attempt: AttemptId, links: &mut Links) -> Admission {
         if self.running < self.limit {
             Admission::Shares
@@ -176,8 +174,11 @@ impl Shared {
         let Some(first) = self.milestones.first() else {
             return Timestamp::NEVER;
         };
+        // Rounded up, with one division of 128 bits: `div_ceil` takes the remainder by another.
         let left = first.key.saturating_sub(self.clock.0);
-        let time = left.div_ceil(u128::from(self.speed.units().max(1)));
+        let speed = u128::from(self.speed.units().max(1));
+        let whole = left / speed;
+        let time = whole + u128::from(whole * speed < left);
         self.at + Duration::from_nanos(u64::try_from(time).unwrap_or(u64::MAX))
     }
 

@@ -32,7 +32,7 @@ impl Line {
     }
 
     /// Joins at the end. The attempt must not wait in any line.
-    #[inline]
+    #[inline(always)]
     pub(super) fn push_back(&mut self, attempt: AttemptId, links: &mut Links) {
         if links.0.len() <= attempt.at() {
             links.0.resize(attempt.at() + 1, Link::default());
@@ -50,7 +50,7 @@ impl Line {
     }
 
     /// Leaves from the front.
-    #[inline]
+    #[inline(always)]
     pub(super) fn pop_front(&mut self, links: &mut Links) -> Option<AttemptId> {
         let first = self.first?;
         self.remove(first, links);

@@ -90,7 +90,7 @@ impl Speeds {
     ///
     /// The straight line is what measurements of decoding show: an iteration reads the weights once
     /// for all, and each request adds its own share (vLLM: Kwon et al., "Efficient Memory
-    /// Management for Large Language Model Serving with PagedAttention", SOSP 2023).
+    /// Management for Large Language Model Serving with `PagedAttention`", SOSP 2023).
     #[must_use]
     pub fn iteration(base: Duration, per_request: Duration, largest: u32) -> Self {
         let time = |n: u32| {
