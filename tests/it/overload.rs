@@ -3,7 +3,7 @@
 //! A burst passes, and so does all that it left behind, if work for clients that have gone is
 //! dropped. If it is not, the line is full of it, whoever joins leaves before its turn comes, and
 //! tries again: the overload keeps itself alive, long after its cause is gone. That is metastable
-//! failure (Bronson et al., "Metastable failures in distributed systems", HotOS 2021).
+//! failure (Bronson et al., "Metastable failures in distributed systems", `HotOS` 2021).
 
 use crate::support::{results, scenario};
 use routelab::time::{Duration, Timestamp};
