@@ -50,6 +50,29 @@ index!(
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Debug)]
 pub struct RequestId(pub u64);
 
+/// What a request asks for, as far as a cache of answers looks at it: requests with the same key
+/// are the same, and one may be given the answer to another. Equal or not is all that it says: in a
+/// proxy it is a hash of the normalised request.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct CacheKey(pub NonZeroU64);
+
+impl CacheKey {
+    /// The key for a hash; 0 is taken for the highest number.
+    #[must_use]
+    pub const fn new(hash: u64) -> Self {
+        match NonZeroU64::new(hash) {
+            Some(hash) => Self(hash),
+            None => Self(NonZeroU64::MAX),
+        }
+    }
+
+    /// The hash.
+    #[must_use]
+    pub const fn get(self) -> u64 {
+        self.0.get()
+    }
+}
+
 /// An enum of unit variants with a fixed spelling for scenario files, columns and charts.
 macro_rules! words {
     (
@@ -154,32 +177,6 @@ pub struct UserPreferences {
     pub minimum_quality: Option<u8>,
 }
 
-/// Name of the answer that a request asks for: requests of one key ask for the same answer, so that
-/// one may get the other's. A hash of the normalised request, its model and limits included. Only
-/// requests whose answer may be repeated have one (temperature 0, or marked). Equal or not is all
-/// that it says.
-///
-/// Never zero, so that `Option<CacheKey>` is no larger than the key.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-pub struct CacheKey(pub NonZeroU64);
-
-impl CacheKey {
-    /// The key for a hash; 0 is taken for the highest number.
-    #[must_use]
-    pub const fn new(hash: u64) -> Self {
-        match NonZeroU64::new(hash) {
-            Some(hash) => Self(hash),
-            None => Self(NonZeroU64::MAX),
-        }
-    }
-
-    /// The hash.
-    #[must_use]
-    pub const fn get(self) -> u64 {
-        self.0.get()
-    }
-}
-
 impl Default for RequestPriority {
     /// `normal`.
     fn default() -> Self {
@@ -213,7 +210,7 @@ pub struct RequestFeatures {
     pub user_region: Option<RegionIndex>,
     /// Wishes of the user.
     pub preferences: UserPreferences,
-    /// The answer asked for, where another request's will do; `None` if it must be its own.
+    /// What it asks for; `None` where its answer must not be kept (it is sampled, or not marked).
     pub cache_key: Option<CacheKey>,
 }
 

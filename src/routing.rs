@@ -3,6 +3,7 @@
 pub mod account;
 pub mod balancer;
 pub mod breaker;
+pub mod cache;
 pub mod config;
 pub mod cool_down;
 pub mod cost_rate;
@@ -17,6 +18,7 @@ pub mod quota;
 pub mod retry;
 pub mod router;
 pub mod score;
+pub mod slot_list;
 pub mod statistics;
 mod strategy;
 pub mod target;

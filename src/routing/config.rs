@@ -108,6 +108,31 @@ impl HealthScope {
     }
 }
 
+/// Response cache.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct CacheConfig {
+    /// Answers kept at most; the least recently used makes room. Default 10,000: some 20 MB of
+    /// text, with answers of 500 tokens.
+    pub max_entries: u32,
+    /// Output tokens of all answers kept at most, which is what their bodies take. Default `None`:
+    /// only their number counts.
+    pub max_output_tokens: Option<u64>,
+    /// How long an answer is kept; being used does not prolong it. Default 10 min: long enough for
+    /// what many ask at the same time, short enough that an answer does not outlive what it is
+    /// about.
+    pub ttl: Duration,
+}
+
+impl Default for CacheConfig {
+    fn default() -> Self {
+        Self {
+            max_entries: 10_000,
+            max_output_tokens: None,
+            ttl: Duration::from_secs(600),
+        }
+    }
+}
+
 /// Retries of one request, and the budget that all requests share.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub struct RetryConfig {
