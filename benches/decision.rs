@@ -104,7 +104,7 @@ impl Bench {
             model: ModelIndex(0),
             streaming: true,
             dispatched: self.now - took,
-            is_retry: false,
+            late: false,
             had_first_token: true,
             failure: None,
             usage: Usage::default(),

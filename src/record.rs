@@ -40,6 +40,31 @@ words! {
         NotServed = "not_served",
         /// Accounts serve it, but every one is open, cooling down, disabled or full.
         NoneAvailable = "none_available",
+        /// The same, and too many wait already.
+        TooManyWaiting = "too_many_waiting",
+    }
+}
+
+words! {
+    /// What the response cache was to a request.
+    CacheUse {
+        /// Nothing: it is off, or the answer must be the request's own.
+        None = "none",
+        /// It had the answer.
+        Hit = "hit",
+        /// It did not: the request asked for itself, and for those who followed.
+        Miss = "miss",
+        /// The request followed another that asked for the same, to its end.
+        Coalesced = "coalesced",
+    }
+}
+
+impl CacheUse {
+    /// Whether the request was looked up at all.
+    #[must_use]
+    #[inline]
+    pub const fn looked(self) -> bool {
+        !matches!(self, Self::None)
     }
 }
 
@@ -48,7 +73,8 @@ words! {
 pub enum Outcome {
     /// A complete answer reached the client.
     Success,
-    /// The last attempt failed in this way, and no further one was allowed.
+    /// The last attempt failed in this way, and no further one was allowed; or this was the end of
+    /// a request that waited for somebody to be available, or for another's answer.
     Failed(FailureKind),
     /// Refused before any attempt.
     Rejected(Rejection),
@@ -100,6 +126,8 @@ pub struct AttemptRecord {
     pub confidence: Option<Confidence>,
     /// Whether it was a half-open probe.
     pub probe: bool,
+    /// Whether it was sent as the least bad choice, although nobody was available.
+    pub least_bad: bool,
 }
 
 /// One request, after its end.
@@ -119,7 +147,8 @@ pub struct RequestRecord {
     pub streaming: bool,
     /// Intended arrival; latency counts from here.
     pub arrived: Timestamp,
-    /// First token of the successful attempt; streaming only.
+    /// First token of the answer; streaming only. Of an answer from the cache, or shared, it comes
+    /// with the rest.
     pub first_token: Option<Timestamp>,
     /// When the client had its answer or its error.
     pub ended: Timestamp,
@@ -128,8 +157,13 @@ pub struct RequestRecord {
     /// When to try again, if it was refused because nobody was available: the earliest end of an
     /// open time or cool-down. `None` if time alone will not help, or it was not refused.
     pub retry_at: Option<Timestamp>,
-    /// Attempts dispatched, 0 if rejected.
+    /// Attempts dispatched; 0 if it was rejected, if its answer was the cache's or another's, or if
+    /// its time passed before anybody was available.
     pub attempts: u8,
+    /// What the response cache was to it.
+    pub cache: CacheUse,
+    /// Whether it has waited because nobody was available.
+    pub waited: bool,
     /// Account of the last attempt.
     pub account: Option<AccountIndex>,
     /// The strategy that chose it (for `smart`, the one it delegated to).

@@ -70,6 +70,16 @@ words! {
         AttemptsPerRequest = "attempts_per_request",
         /// Attempts / requests that were attempted at all: 1 without retries.
         RetryAmplification = "retry_amplification",
+        /// Requests answered from the response cache / requests that it was asked by; only where it
+        /// is on.
+        CacheHitRate = "cache_hit_rate",
+        /// Requests that followed another which asked for the same / requests that the cache was
+        /// asked by; only where it is on.
+        CoalescedRate = "coalesced_rate",
+        /// Requests that waited because nobody was available / requests.
+        WaitedRate = "waited_rate",
+        /// Attempts sent as the least bad choice / attempts.
+        LeastBadShare = "least_bad_share",
         /// Money spent on everything, per 1,000 successful requests.
         CostPer1kSuccesses = "cost_per_1k_successes_usd",
         /// Share of the money that went to attempts which delivered no answer.
@@ -108,8 +118,11 @@ impl Metric {
     #[must_use]
     pub const fn better(self) -> Better {
         match self {
-            Self::SuccessRate | Self::Goodput => Better::Higher,
+            Self::SuccessRate | Self::Goodput | Self::CacheHitRate => Better::Higher,
             Self::AttemptsPerRequest
+            | Self::CoalescedRate
+            | Self::WaitedRate
+            | Self::LeastBadShare
             | Self::FairnessJain
             | Self::StarvedAccounts
             | Self::BreakerOpenings

@@ -140,12 +140,22 @@ pub struct Counts {
     pub requests: u64,
     /// Of them answered.
     pub successes: u64,
-    /// Of them failed after an attempt.
+    /// Of them failed after an attempt, or while waiting for one.
     pub failures: u64,
     /// Of them refused without an attempt.
     pub rejections: u64,
     /// Attempts made for them.
     pub attempts: u64,
+    /// Attempts sent as the least bad choice, because nobody was available.
+    pub least_bad_attempts: u64,
+    /// Requests that waited because nobody was available.
+    pub waited: u64,
+    /// Requests whose answer the response cache had.
+    pub cache_hits: u64,
+    /// Requests that it was asked by in vain.
+    pub cache_misses: u64,
+    /// Requests that followed another which asked for the same.
+    pub coalesced: u64,
     /// Requests that wanted a retry when the retry budget was empty.
     pub budget_exhausted: u64,
     /// Input tokens charged.
@@ -211,6 +221,10 @@ pub struct SegmentTotals {
     pub requests: u64,
     /// Of them answered.
     pub successes: u64,
+    /// Of them answered from the response cache.
+    pub cache_hits: u64,
+    /// Of them followers of another that asked for the same.
+    pub coalesced: u64,
     /// Input tokens charged.
     pub input_tokens: u64,
     /// Output tokens charged.

@@ -75,6 +75,11 @@ pub fn totals(strategy: &StrategyResults) -> Counts {
         total.failures += counts.failures;
         total.rejections += counts.rejections;
         total.attempts += counts.attempts;
+        total.least_bad_attempts += counts.least_bad_attempts;
+        total.waited += counts.waited;
+        total.cache_hits += counts.cache_hits;
+        total.cache_misses += counts.cache_misses;
+        total.coalesced += counts.coalesced;
         total.budget_exhausted += counts.budget_exhausted;
         total.input_tokens += counts.input_tokens;
         total.output_tokens += counts.output_tokens;

@@ -17,7 +17,8 @@ use comfy_table::{CellAlignment, ContentArrangement, Table};
 /// The comparison as text, each line ended by a newline. With `ansi`, marked values are bold.
 #[must_use]
 pub fn render(results: &ScenarioResults, ansi: bool) -> String {
-    let mut text = aligned(&strategy_header(), strategy_rows(results), 1);
+    let columns = columns(results);
+    let mut text = aligned(&header(&columns), strategy_rows(results, &columns), 1);
     if ansi {
         text = embolden(&text);
     }
@@ -45,6 +46,7 @@ pub fn render(results: &ScenarioResults, ansi: bool) -> String {
 const INTERVAL_NOTE: &str = "[95 % interval, paired by replication]";
 
 /// A column of the upper table.
+#[derive(Clone, Copy)]
 struct Column {
     heading: &'static str,
     metric: Metric,
@@ -72,6 +74,21 @@ const COLUMNS: [Column; 9] = [
     }),
 ];
 
+/// In place of the waste, where there is a response cache: it says more there, and a line is full.
+const HITS: Column = column("hits %", Metric::CacheHitRate, |e| {
+    format!("{:.2}", e.mean * 100.0)
+});
+
+fn columns(results: &ScenarioResults) -> Vec<Column> {
+    let mut arms = results.strategies.iter();
+    let cached = arms.any(|arm| metric(arm, Metric::CacheHitRate).is_some());
+    let shown = |column: &Column| match column.metric {
+        Metric::WastedCostShare if cached => HITS,
+        _ => *column,
+    };
+    COLUMNS.iter().map(shown).collect()
+}
+
 const fn column(heading: &'static str, metric: Metric, show: fn(Estimate) -> String) -> Column {
     Column {
         heading,
@@ -80,17 +97,17 @@ const fn column(heading: &'static str, metric: Metric, show: fn(Estimate) -> Str
     }
 }
 
-fn strategy_header() -> Vec<String> {
-    let names = COLUMNS.iter().map(|column| format!("{} ", column.heading));
+fn header(columns: &[Column]) -> Vec<String> {
+    let names = columns.iter().map(|column| format!("{} ", column.heading));
     std::iter::once("strategy".to_owned())
         .chain(names)
         .collect()
 }
 
-fn strategy_rows(results: &ScenarioResults) -> Vec<Vec<String>> {
+fn strategy_rows(results: &ScenarioResults, columns: &[Column]) -> Vec<Vec<String>> {
     let names = results.strategies.iter().map(|arm| fitted(&arm.name));
     let mut rows: Vec<Vec<String>> = names.map(|name| vec![name]).collect();
-    for column in &COLUMNS {
+    for column in columns {
         let cells = cells(&results.strategies, column);
         rows.iter_mut()
             .zip(cells)

@@ -254,3 +254,19 @@ fn every_shape_can_be_written() {
         assert!(target.join("summary.csv").exists() && check(&target).is_ok());
     }
 }
+
+/// Where a cache was asked, its hits stand in the place of the waste; nothing else changes.
+#[test]
+fn the_terminal_table_shows_the_hits_of_a_cache() {
+    use crate::experiment::metric::Metric;
+    let mut results = Shape::small().results();
+    let without = table::render(&results, false);
+    assert!(without.contains("waste%") && !without.contains("hits %"));
+    for replication in &mut results.strategies[0].replications {
+        replication.metrics[Metric::CacheHitRate] = 0.25;
+    }
+    let with = table::render(&results, false);
+    assert!(with.contains("hits %") && with.contains("25.00") && !with.contains("waste%"));
+    assert_eq!(with.lines().count(), without.lines().count());
+    assert!(with.lines().all(|line| line.chars().count() <= 100));
+}

@@ -11,7 +11,7 @@ use crate::routing::pool::{AttemptEnd, Pool};
 use crate::routing::quota::Need;
 use crate::routing::strategy::{Strategies, View};
 use crate::routing::target::{TargetIndex, TargetSet};
-use crate::time::Timestamp;
+use crate::time::{Duration, Timestamp};
 
 /// Chooses targets and learns from what becomes of the attempts. Knows no clock: `now` never goes
 /// back from call to call.
@@ -186,6 +186,16 @@ impl IntelligentLoadBalancer {
         self.pool.dispatched(now, target, expected)
     }
 
+    /// The same, to a target that does not admit it: no breaker counts the result.
+    pub(super) fn dispatched_anyway(
+        &mut self,
+        now: Timestamp,
+        target: TargetIndex,
+        expected: &Need,
+    ) -> Ticket {
+        self.pool.dispatched_anyway(now, target, expected)
+    }
+
     /// Learns that the first token of an attempt has come.
     #[inline]
     pub fn first_token(&mut self, now: Timestamp, target: TargetIndex, dispatched: Timestamp) {
@@ -210,15 +220,72 @@ impl IntelligentLoadBalancer {
     #[must_use]
     pub fn earliest_retry(&self, now: Timestamp, features: &RequestFeatures) -> Option<Timestamp> {
         let serving = self.pool.sets().serving(features.model)?;
-        let could = |target: &TargetIndex| {
-            let account = self.pool.account(self.pool.account_of(*target));
-            account.availability == Availability::Enabled
-                && self.unsuited(*target, features).is_none()
-        };
-        let suitable = serving.iter().filter(could);
+        let suitable = serving
+            .iter()
+            .filter(|target| self.could_serve(*target, features));
         suitable
             .filter_map(|target| self.pool.available_from(now, target))
             .min()
+    }
+
+    /// Whether somebody not in `barred` may take the request before `until`: not held back by an
+    /// open time or a cool-down that lasts longer. Who is full, out of quota, or probing, may be
+    /// free at any time.
+    pub(super) fn may_serve_before(
+        &self,
+        until: Timestamp,
+        now: Timestamp,
+        features: &RequestFeatures,
+        barred: &[TargetIndex],
+    ) -> bool {
+        let Some(serving) = self.pool.sets().serving(features.model) else {
+            return false;
+        };
+        let back_in_time = |target: TargetIndex| {
+            let from = self.pool.available_from(now, target);
+            from.is_none_or(|from| from < until)
+        };
+        serving.iter().any(|target| {
+            back_in_time(target) && !barred.contains(&target) && self.could_serve(target, features)
+        })
+    }
+
+    /// Shortest expected response time among those who admit a request for this model; of an
+    /// unmeasured one the reference of the response score.
+    pub(super) fn soonest_answer(&self, features: &RequestFeatures) -> Duration {
+        let sets = self.pool.sets();
+        let serving = sets.serving(features.model).into_iter();
+        let admitting = serving
+            .flat_map(TargetSet::iter)
+            .filter(|target| sets.admitting.contains(*target));
+        let expected = admitting.map(|target| self.pool.expected_response(target));
+        expected.min().unwrap_or(Duration::ZERO)
+    }
+
+    /// Whether a target is enabled by its owner, and suits the request.
+    pub(super) fn could_serve(&self, target: TargetIndex, features: &RequestFeatures) -> bool {
+        let account = self.pool.account(self.pool.account_of(target));
+        account.availability == Availability::Enabled && self.unsuited(target, features).is_none()
+    }
+
+    /// When a declared quota that has no room for the request now will have, at an account that
+    /// would admit it; `NEVER` if quotas are not minded.
+    pub(super) fn quota_from(&self, now: Timestamp, features: &RequestFeatures) -> Timestamp {
+        let serving = self.pool.sets().serving(features.model);
+        let Some(serving) = serving.filter(|_| self.minds_quotas && self.pool.declares_quotas())
+        else {
+            return Timestamp::NEVER;
+        };
+        let need = self.pool.expected_need(features);
+        let admitting = &self.pool.sets().admitting;
+        let lacks_room = |target: &TargetIndex| {
+            admitting.contains(*target) && !self.pool.has_quota(now, *target, &need)
+        };
+        let times = serving.iter().filter(lacks_room);
+        times
+            .filter_map(|target| self.pool.quota_from(now, target, &need))
+            .min()
+            .unwrap_or(Timestamp::NEVER)
     }
 
     /// Why a target cannot take the request, `None` if it can: for explaining a decision

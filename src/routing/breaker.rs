@@ -177,6 +177,15 @@ impl Breaker {
         }
     }
 
+    /// Ticket of an attempt that is sent although it is not admitted: no state counts its result.
+    #[must_use]
+    pub const fn bypassed(&self) -> Ticket {
+        Ticket {
+            generation: self.generation.wrapping_sub(1),
+            probe: false,
+        }
+    }
+
     /// Notes the end of an attempt.
     #[inline]
     pub fn ended(

@@ -8,7 +8,7 @@ mod breaker;
 pub use breaker::{BreakerConfig, FailureRate, OpenTimeGrowth, SlowStart};
 
 use crate::record::Strategy;
-use crate::request::RequestPriority;
+use crate::request::{RequestPriority, words};
 use crate::time::Duration;
 
 /// Settings of the gateway core.
@@ -48,6 +48,28 @@ pub struct RoutingConfig {
     pub quota_aware: Option<bool>,
     /// The smart router.
     pub smart: SmartConfig,
+    /// Response cache; `None` = off, the default: an answer may be repeated only if its owner says
+    /// so.
+    pub cache: Option<CacheConfig>,
+    /// What becomes of a request that nobody can take now. Default `reject`.
+    pub when_none_available: WhenNoneAvailable,
+    /// Requests that may wait at a time, with `wait`. Default 1,000.
+    pub max_waiting: u32,
+}
+
+words! {
+    /// What becomes of a request when all who could take it are open, cooling down, full or without
+    /// quota.
+    WhenNoneAvailable {
+        /// It is refused, and told when to try again.
+        Reject = "reject",
+        /// It waits in line until somebody is available, or for its deadline; where that is too
+        /// soon for anybody to come back, it is refused at once.
+        Wait = "wait",
+        /// It is sent to the least bad of those who are not disabled and not full, against the
+        /// breaker's or the cool-down's advice.
+        LeastBad = "least_bad",
+    }
 }
 
 impl RoutingConfig {
@@ -77,6 +99,9 @@ impl Default for RoutingConfig {
             geographic_spill_above: 0.9,
             quota_aware: None,
             smart: SmartConfig::default(),
+            cache: None,
+            when_none_available: WhenNoneAvailable::Reject,
+            max_waiting: 1_000,
         }
     }
 }

@@ -11,11 +11,19 @@
 //!                  │ ▲                            │ failure
 //!    on_timer ─▶ Cancel ─▶ on_ended(failure) ─▶ retry: Dispatch, now or after a back-off
 //! ```
+//!
+//! Two detours are rare, and off by default: a request may find its answer in the response cache or
+//! follow another that asks for the same (`coalescing`), and one that nobody can take now may wait
+//! in line or go to the least bad (`waiting`).
 
+mod coalescing;
 mod slots;
 mod timers;
+mod waiting;
 
-use crate::record::{AttemptRecord, Confidence, Outcome, Rejection, RequestRecord, Strategy};
+use crate::record::{
+    AttemptRecord, CacheUse, Confidence, Outcome, Rejection, RequestRecord, Strategy,
+};
 use crate::request::{
     AccountIndex, AttemptId, ClassIndex, Failure, FailureKind, ModelIndex, RequestFeatures,
     RequestId, Usage,
@@ -24,6 +32,7 @@ use crate::rng::Rng;
 use crate::routing::account::Account;
 use crate::routing::balancer::IntelligentLoadBalancer;
 use crate::routing::breaker::Ticket;
+use crate::routing::cache::{CachePlace, ResponseCache};
 use crate::routing::config::RoutingConfig;
 use crate::routing::failure::{AccountEffect, consequence};
 use crate::routing::geography::Geography;
@@ -40,6 +49,7 @@ use slots::Slots;
 use std::cmp::Reverse;
 use std::collections::VecDeque;
 use timers::Timers;
+use waiting::Waiting;
 
 /// A request in the gateway's hands. Reused after the request has ended.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -60,6 +70,9 @@ pub enum Action {
         target: TargetIndex,
         /// How many times this request was sent to this account before.
         nth: u32,
+        /// Whether this goes against the breaker's or the cool-down's advice, because nobody is
+        /// available.
+        least_bad: bool,
     },
     /// Give the attempt up, and report its end by [`Gateway::on_ended`] with this failure.
     Cancel {
@@ -82,6 +95,35 @@ pub trait Observer {
     fn request_ended(&mut self, request: RequestHandle, record: &RequestRecord, latency: Duration) {
         let _ = (request, record, latency);
     }
+
+    /// Nobody can take `request` now: it waits in line.
+    fn request_waits(&mut self, request: RequestHandle) {
+        let _ = request;
+    }
+
+    /// The answer that `request` is about to end with is to be kept at `place`.
+    fn answer_kept(&mut self, request: RequestHandle, place: CachePlace) {
+        let _ = (request, place);
+    }
+
+    /// `request` is about to end with the answer that is at `source`.
+    fn answer_copied(&mut self, source: AnswerSource, request: RequestHandle) {
+        let _ = (source, request);
+    }
+
+    /// The answer at `place` is no longer needed.
+    fn answer_dropped(&mut self, place: CachePlace) {
+        let _ = place;
+    }
+}
+
+/// Where a request's answer comes from that did not ask an upstream itself.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum AnswerSource {
+    /// The cache.
+    Cache(CachePlace),
+    /// Another request, which is about to end with it (or with the same failure).
+    Request(RequestHandle),
 }
 
 impl Observer for () {}
@@ -97,6 +139,11 @@ pub struct Gateway {
     timers: Timers,
     actions: VecDeque<Action>,
     statistics: Statistics,
+    cache: Option<ResponseCache>,
+    /// Those who followed somebody that got no answer, and have to ask themselves now. Empty
+    /// between reports.
+    promoted: VecDeque<u32>,
+    waiting: Waiting,
 }
 
 /// A request and its attempt, in one place: what an event touches is in the cache together. (The
@@ -112,8 +159,11 @@ struct RequestState {
     attempt: AttemptState,
     /// Attempts made.
     attempts: u8,
-    /// Whether the last of them is in flight.
-    live: bool,
+    phase: Phase,
+    cache: CacheUse,
+    waited: bool,
+    /// Whether part of its time had passed before its first attempt.
+    late: bool,
     budget_exhausted: bool,
     last_failure: Option<FailureKind>,
     /// What its failed attempts were charged.
@@ -123,6 +173,19 @@ struct RequestState {
     tried: Vec<TargetIndex>,
     /// How many of `tried` had an account fault.
     barred: usize,
+}
+
+/// What a request that has not ended is waiting for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Phase {
+    /// The end of a back-off, or nothing: somebody is at work on it.
+    Idle,
+    /// Its attempt, which is in flight.
+    InFlight,
+    /// The answer of another request.
+    Following,
+    /// Somebody to be available.
+    Waiting,
 }
 
 /// An attempt. Its number is that of its request: there is one at a time. (With hedging, a request
@@ -136,6 +199,7 @@ struct AttemptState {
     strategy: Strategy,
     confidence: Option<Confidence>,
     ticket: Ticket,
+    least_bad: bool,
     expected: Need,
 }
 
@@ -164,6 +228,9 @@ impl Gateway {
             timers: Timers::new(config),
             actions: VecDeque::new(),
             statistics,
+            cache: config.cache.map(ResponseCache::new),
+            promoted: VecDeque::new(),
+            waiting: Waiting::default(),
             config: config.clone(),
         }
     }
@@ -172,6 +239,10 @@ impl Gateway {
     pub fn upsert(&mut self, now: Timestamp, account: Account) -> AccountIndex {
         let index = self.balancer.upsert(now, account);
         self.statistics.grow(self.balancer.pool().accounts());
+        if !self.waiting.is_empty() {
+            // Somebody new may be available.
+            self.timers.wake = now;
+        }
         index
     }
 
@@ -185,7 +256,6 @@ impl Gateway {
         features: &RequestFeatures,
         observer: &mut impl Observer,
     ) -> RequestHandle {
-        self.budget.deposit(now);
         let slot = self.requests.take();
         let request = self.requests.get_mut(slot);
         request.id = id;
@@ -193,7 +263,10 @@ impl Gateway {
         request.features = *features;
         request.arrived = now;
         request.attempts = 0;
-        request.live = false;
+        request.phase = Phase::Idle;
+        request.cache = CacheUse::None;
+        request.waited = false;
+        request.late = false;
         request.budget_exhausted = false;
         request.last_failure = None;
         request.spent = Spent::default();
@@ -202,12 +275,20 @@ impl Gateway {
         if let Some(limit) = self.config.deadline {
             self.timers.deadline.arm(slot, now + limit);
         }
+        if features.cache_key.is_some() && self.ask_cache(now, slot, observer) {
+            return RequestHandle(slot);
+        }
+        if !self.waiting.is_empty() {
+            // First come, first served.
+            self.wake(now);
+        }
+        self.budget.deposit(now);
         match self
             .router
             .route(&mut self.balancer, now, features, &[], false)
         {
             Ok(decision) => self.dispatch(now, slot, &decision),
-            Err(reason) => self.give_answer(now, slot, Outcome::Rejected(reason), observer),
+            Err(reason) => self.nobody(now, slot, reason, observer),
         }
         RequestHandle(slot)
     }
@@ -220,10 +301,15 @@ impl Gateway {
             account,
             strategy,
             confidence,
+            least_bad,
             ..
         } = decision;
         let expected = self.balancer.pool().expected_need(&request.features);
-        let ticket = self.balancer.dispatched(now, target, &expected);
+        let ticket = if least_bad {
+            self.balancer.dispatched_anyway(now, target, &expected)
+        } else {
+            self.balancer.dispatched(now, target, &expected)
+        };
         let pool = self.balancer.pool();
         let before = request.tried.iter();
         let nth = before.filter(|t| pool.account_of(**t) == account).count() as u32;
@@ -235,9 +321,10 @@ impl Gateway {
             strategy,
             confidence,
             ticket,
+            least_bad,
             expected,
         };
-        request.live = true;
+        request.phase = Phase::InFlight;
         request.attempts = request.attempts.saturating_add(1);
         if self.timers.by_attempt {
             let streaming = request.features.streaming;
@@ -250,6 +337,7 @@ impl Gateway {
             account,
             target,
             nth,
+            least_bad,
         });
     }
 
@@ -320,6 +408,7 @@ impl Gateway {
             None => self.finish(now, slot, Outcome::Success, None, charged, observer),
             Some(failure) => self.failed(now, slot, failure.kind, charged, observer),
         }
+        self.follow_up(now, observer);
     }
 
     /// Learns from an attempt and draws up its bill, which it returns.
@@ -333,7 +422,7 @@ impl Gateway {
         observer: &mut impl Observer,
     ) -> Spent {
         let request = self.requests.get_mut(slot);
-        request.live = false;
+        request.phase = Phase::Idle;
         let (attempt, features) = (&request.attempt, &request.features);
         self.balancer.ended(
             now,
@@ -343,7 +432,7 @@ impl Gateway {
                 model: features.model,
                 streaming: features.streaming,
                 dispatched: attempt.dispatched,
-                is_retry: request.attempts > 1,
+                late: request.late || request.attempts > 1,
                 had_first_token: attempt.first_token.is_some(),
                 failure,
                 usage,
@@ -370,6 +459,7 @@ impl Gateway {
             cost,
             confidence: attempt.confidence,
             probe: attempt.ticket.is_probe(),
+            least_bad: attempt.least_bad,
         };
         let promised = attempt.confidence.is_some();
         let tolerance = promised.then_some(features.preferences.latency_tolerance);
@@ -450,22 +540,29 @@ impl Gateway {
             .push(Reverse((at, self.timers.retries, slot, id)));
     }
 
-    /// A back-off is over: any eligible target will do, one not yet tried rather than another.
-    fn retry_after_backoff(&mut self, now: Timestamp, slot: u32, observer: &mut impl Observer) {
+    /// A back-off is over, or somebody else's request: any eligible target will do.
+    fn start(&mut self, now: Timestamp, slot: u32, observer: &mut impl Observer) {
+        match self.choose(now, slot) {
+            Ok(decision) => self.dispatch_again(now, slot, &decision),
+            Err(reason) => self.nobody(now, slot, reason, observer),
+        }
+    }
+
+    /// Decides where the request goes: to any eligible target, one not yet tried rather than
+    /// another.
+    #[inline(never)]
+    fn choose(&mut self, now: Timestamp, slot: u32) -> Result<RoutingDecision, Rejection> {
         let request = self.requests.get_mut(slot);
         let (features, balancer) = (&request.features, &mut self.balancer);
+        let is_retry = request.attempts > 0;
         let decision = self
             .router
-            .route(balancer, now, features, &request.tried, true)
-            .or_else(|_| {
-                let barred = &request.tried[..request.barred];
-                self.router.route(balancer, now, features, barred, true)
-            });
-        match (decision, request.last_failure) {
-            (Ok(decision), _) => self.dispatch_again(now, slot, &decision),
-            (Err(_), Some(kind)) => self.give_answer(now, slot, Outcome::Failed(kind), observer),
-            (Err(reason), None) => self.give_answer(now, slot, Outcome::Rejected(reason), observer),
+            .route(balancer, now, features, &request.tried, is_retry);
+        if decision.is_ok() || !is_retry {
+            return decision;
         }
+        let barred = &request.tried[..request.barred];
+        self.router.route(balancer, now, features, barred, is_retry)
     }
 
     /// The client has left: whatever is in flight for it is cancelled.
@@ -476,6 +573,7 @@ impl Gateway {
         observer: &mut impl Observer,
     ) {
         self.give_up(now, request.0, FailureKind::Cancelled, observer);
+        self.follow_up(now, observer);
     }
 
     /// Ends a request from within: by way of its attempt if one is in flight.
@@ -486,11 +584,13 @@ impl Gateway {
         failure: FailureKind,
         observer: &mut impl Observer,
     ) {
-        if self.requests.get_mut(slot).live {
-            self.cancel(slot, failure);
-        } else {
-            self.give_answer(now, slot, Outcome::Failed(failure), observer);
+        match self.requests.get_mut(slot).phase {
+            Phase::InFlight => return self.cancel(slot, failure),
+            Phase::Following => self.stop_following(slot),
+            Phase::Waiting => self.waiting.remove(slot),
+            Phase::Idle => {}
         }
+        self.give_answer(now, slot, Outcome::Failed(failure), observer);
     }
 
     fn cancel(&mut self, slot: u32, failure: FailureKind) {
@@ -514,7 +614,7 @@ impl Gateway {
         let request = self.requests.get_mut(slot);
         let (features, spent) = (&request.features, &request.spent);
         let attempt = (request.attempts > 0).then_some(&request.attempt);
-        let record = RequestRecord {
+        let mut record = RequestRecord {
             request: request.id,
             class: request.class,
             model: features.model,
@@ -527,6 +627,8 @@ impl Gateway {
             outcome,
             retry_at,
             attempts: request.attempts,
+            cache: request.cache,
+            waited: request.waited,
             account: attempt.map(|attempt| attempt.account),
             strategy: attempt.map(|attempt| attempt.strategy),
             budget_exhausted: request.budget_exhausted,
@@ -535,6 +637,9 @@ impl Gateway {
             cost: spent.cost + last.cost,
             wasted: spent.cost,
         };
+        if record.cache != CacheUse::None {
+            self.settle_with_cache(now, slot, &mut record, last.output_tokens, observer);
+        }
         let pool = self.balancer.pool();
         let provider = record.account.map(|account| pool.provider_of(account));
         let latency = self.statistics.request(&record, provider);
@@ -551,7 +656,8 @@ impl Gateway {
         outcome: Outcome,
         observer: &mut impl Observer,
     ) {
-        let unavailable = outcome == Outcome::Rejected(Rejection::NoneAvailable);
+        use Rejection::{NoneAvailable, TooManyWaiting};
+        let unavailable = matches!(outcome, Outcome::Rejected(NoneAvailable | TooManyWaiting));
         let features = &self.requests.get_mut(slot).features;
         let retry_at = unavailable.then(|| self.balancer.earliest_retry(now, features));
         self.finish(
@@ -580,6 +686,7 @@ impl Gateway {
         while let Some(slot) = due(self.timers.deadline.next()) {
             self.timers.deadline.disarm(slot);
             self.give_up(now, slot, FailureKind::DeadlineExceeded, observer);
+            self.start_promoted(now, observer);
         }
         while let Some(slot) = due(self.timers.attempt.next()) {
             self.cancel(slot, FailureKind::AttemptTimeout);
@@ -599,8 +706,24 @@ impl Gateway {
                 .get(slot)
                 .is_some_and(|request| request.id == id)
             {
-                self.retry_after_backoff(now, slot, observer);
+                self.start(now, slot, observer);
+                self.start_promoted(now, observer);
             }
+        }
+        if self.timers.wake <= now {
+            self.wake(now);
+        }
+    }
+
+    /// What follows for others from the end of an attempt or a request: somebody may be available
+    /// for those who wait, and those who followed have to ask themselves.
+    #[inline]
+    fn follow_up(&mut self, now: Timestamp, observer: &mut impl Observer) {
+        if !self.waiting.is_empty() {
+            self.wake(now);
+        }
+        if !self.promoted.is_empty() {
+            self.start_promoted(now, observer);
         }
     }
 
@@ -620,6 +743,18 @@ impl Gateway {
     #[must_use]
     pub fn in_flight(&self) -> usize {
         self.requests.len()
+    }
+
+    /// The response cache; `None` if it is off.
+    #[must_use]
+    pub const fn cache(&self) -> Option<&ResponseCache> {
+        self.cache.as_ref()
+    }
+
+    /// Requests that wait for somebody to be available.
+    #[must_use]
+    pub const fn waiting(&self) -> u32 {
+        self.waiting.len()
     }
 
     /// What was learned.
@@ -704,10 +839,14 @@ impl Default for RequestState {
                 strategy: Strategy::RoundRobin,
                 confidence: None,
                 ticket: Ticket::default(),
+                least_bad: false,
                 expected: Need::default(),
             },
             attempts: 0,
-            live: false,
+            phase: Phase::Idle,
+            cache: CacheUse::None,
+            waited: false,
+            late: false,
             budget_exhausted: false,
             last_failure: None,
             spent: Spent::default(),

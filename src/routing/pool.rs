@@ -16,6 +16,7 @@
 //! Changes that come with time alone (an open breaker turns half-open) are worked off lazily by
 //! [`Pool::advance`], from a heap with at most one valid entry for each target.
 
+mod anyway;
 mod keys;
 mod learned;
 mod sets;
@@ -232,6 +233,11 @@ impl Pool {
         }
     }
 
+    /// Nothing changes by time alone before this.
+    pub(super) const fn next_change(&self) -> Timestamp {
+        self.next_change
+    }
+
     fn tick_nanos(&self) -> u64 {
         (self.config.metrics.success_window.as_nanos() / BUCKETS as u64).max(1)
     }
@@ -239,9 +245,16 @@ impl Pool {
     /// Notes that an attempt was sent to `target`, which must admit it.
     #[inline(always)]
     pub fn dispatched(&mut self, now: Timestamp, target: TargetIndex, expected: &Need) -> Ticket {
+        let ticket = self.targets[target.at()].breaker.dispatched();
+        self.count(now, target, ticket, expected);
+        ticket
+    }
+
+    /// Counts a dispatch.
+    #[inline(always)]
+    fn count(&mut self, now: Timestamp, target: TargetIndex, ticket: Ticket, expected: &Need) {
         let state = &mut self.targets[target.at()];
         let account = &mut self.accounts[state.account.at()];
-        let ticket = state.breaker.dispatched();
         let alone = state.sibling == target;
         state.in_flight += 1;
         account.in_flight += 1;
@@ -258,7 +271,6 @@ impl Pool {
         if !alone {
             self.tell_others(now, target, full);
         }
-        ticket
     }
 
     /// Brings up to date whatever follows from what was learned about `target`.
@@ -507,6 +519,17 @@ impl Pool {
         account
             .quota
             .is_none_or(|quota| self.quotas[quota as usize].has_room(now, need))
+    }
+
+    /// When the declared quota of the target's account will have room; `None` if it declares none.
+    pub(super) fn quota_from(
+        &self,
+        now: Timestamp,
+        target: TargetIndex,
+        need: &Need,
+    ) -> Option<Timestamp> {
+        let quota = self.accounts[self.account_of(target).at()].quota?;
+        Some(self.quotas[quota as usize].room_from(now, need))
     }
 
     /// Whether any account declares a quota.

@@ -11,7 +11,7 @@
 use crate::request::{FailureKind, Usage};
 use crate::routing::account::RateLimits;
 use crate::routing::failure::consequence;
-use crate::time::Timestamp;
+use crate::time::{Duration, Timestamp};
 
 /// Requests, input tokens, output tokens.
 pub type Need = [f64; 3];
@@ -74,6 +74,22 @@ impl DeclaredQuota {
             || (0..3).all(|i| self.level(i, now) - reserved[i] >= need[i].min(self.limits[i]))
     }
 
+    /// The first time at which an attempt of this size fits, if nothing else is taken or given back
+    /// until then; rounded up.
+    #[must_use]
+    pub fn room_from(&self, now: Timestamp, need: &Need) -> Timestamp {
+        let reserved = [0.0, 0.0, self.reserved];
+        let wait = |i: usize| {
+            let missing = need[i].min(self.limits[i]) + reserved[i] - self.level(i, now);
+            60.0 * missing / self.limits[i]
+        };
+        // Of an unlimited kind nothing is missing: infinity minus infinity is NaN, which no maximum
+        // takes over.
+        let seconds = (0..3).map(wait).fold(0.0, f64::max);
+        let rounding = Duration::from_nanos(1);
+        now + Duration::from_secs_f64(seconds) + rounding
+    }
+
     /// Takes what an attempt is expected to use, and reserves what it is expected to produce.
     pub fn take(&mut self, now: Timestamp, need: &Need) {
         self.refill(now);
@@ -119,7 +135,6 @@ impl DeclaredQuota {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::time::Duration;
 
     #[test]
     fn a_burst_is_stopped_before_it_overshoots() {

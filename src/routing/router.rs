@@ -7,6 +7,7 @@
 //! the same code.
 
 mod confidence;
+mod least_bad;
 
 pub use confidence::{Calibration, Doubts};
 
@@ -48,6 +49,8 @@ pub struct RoutingDecision {
     pub estimated_cost: Option<NanoUsd>,
     /// Soft constraints that nobody met and that were given up.
     pub relaxed: Relaxed,
+    /// Whether the target is but the least bad: nobody was available.
+    pub least_bad: bool,
 }
 
 /// Soft constraints given up.
@@ -115,11 +118,13 @@ impl SmartRouter {
         let doubts = Doubts {
             relaxed: relaxed.count(),
             is_retry,
+            least_bad: false,
         };
         let confidence = self.is_smart().then(|| {
             balancer.pool_mut().settle_health();
             let (config, pool) = (&self.config.confidence, balancer.pool());
-            confidence::confidence(config, pool, target, features, dearest, doubts)
+            let health = pool.keys().health.key(target.at());
+            confidence::confidence(config, pool, (target, health), features, dearest, doubts)
         });
         let pool = balancer.pool();
         let estimated_cost = self.is_smart().then(|| cost_at(pool, target, features));
@@ -131,6 +136,7 @@ impl SmartRouter {
             estimated_latency: estimated_cost.and_then(|_| estimated_latency(pool, target)),
             estimated_cost,
             relaxed,
+            least_bad: false,
         })
     }
 

@@ -6,7 +6,7 @@
 //! five times at every request.
 
 use crate::histogram::Histogram;
-use crate::record::{AttemptRecord, Outcome, RequestRecord, Strategy};
+use crate::record::{AttemptRecord, CacheUse, Outcome, RequestRecord, Strategy};
 use crate::request::{FailureKind, ModelIndex, Provider, RegionIndex, RequestPriority};
 use crate::routing::cost_rate::{CostPerHour, CostRate};
 use crate::routing::router::Calibration;
@@ -50,12 +50,25 @@ pub struct Totals {
     pub successes: u64,
     /// Of them answered within the latency objective.
     pub within_objective: u64,
-    /// Of them failed after an attempt.
+    /// Of them failed after an attempt, or while waiting for one.
     pub failures: u64,
     /// Of them refused without an attempt.
     pub rejections: u64,
     /// Attempts made for them.
     pub attempts: u64,
+    /// Requests for which none was made: refused, answered by the cache or by another's attempt, or
+    /// out of time before anybody was available.
+    pub unattempted: u64,
+    /// Requests whose answer the response cache had.
+    pub cache_hits: u64,
+    /// Requests that it was asked by in vain.
+    pub cache_misses: u64,
+    /// Requests that followed another which asked for the same.
+    pub coalesced: u64,
+    /// Requests that waited because nobody was available.
+    pub waited: u64,
+    /// Attempts sent as the least bad choice, because nobody was available.
+    pub least_bad_attempts: u64,
     /// Requests that wanted a retry when the retry budget was empty.
     pub budget_exhausted: u64,
     /// Money charged.
@@ -123,6 +136,10 @@ pub struct Segment {
     pub requests: u64,
     /// Of them answered.
     pub successes: u64,
+    /// Of them answered from the response cache.
+    pub cache_hits: u64,
+    /// Of them followers of another that asked for the same.
+    pub coalesced: u64,
     /// Input tokens charged.
     pub input_tokens: u64,
     /// Output tokens charged.
@@ -186,6 +203,9 @@ impl Statistics {
             return;
         }
         let took = record.ended.since(record.dispatched);
+        if record.least_bad {
+            self.totals.least_bad_attempts += 1;
+        }
         self.cost_rate.record(record.ended, record.cost);
         let account = &mut self.accounts[record.account.at()];
         account.attempts += 1;
@@ -245,6 +265,10 @@ impl Statistics {
         segment.output_tokens += record.output_tokens;
         segment.cost += record.cost;
         segment.latency_all.record(latency);
+        if record.cache.looked() {
+            segment.cache_hits += u64::from(record.cache == CacheUse::Hit);
+            segment.coalesced += u64::from(record.cache == CacheUse::Coalesced);
+        }
         if record.streaming {
             let first = record.first_token.filter(|_| succeeded);
             let first = first.map_or(latency, |at| at.since(record.arrived));
@@ -261,6 +285,9 @@ impl Statistics {
         totals.budget_exhausted += u64::from(record.budget_exhausted);
         totals.cost += record.cost;
         totals.wasted += record.wasted;
+        if record.attempts == 0 || record.waited || record.cache.looked() {
+            totals.count_detour(record);
+        }
         match record.outcome {
             Outcome::Success => {
                 totals.successes += 1;
@@ -326,6 +353,21 @@ impl Statistics {
     #[must_use]
     pub fn by(&self, dimension: Dimension) -> Vec<(usize, Segment)> {
         self.segments.by(dimension)
+    }
+}
+
+impl Totals {
+    /// Counts what only few requests meet.
+    #[cold]
+    fn count_detour(&mut self, record: &RequestRecord) {
+        self.unattempted += u64::from(record.attempts == 0);
+        self.waited += u64::from(record.waited);
+        match record.cache {
+            CacheUse::None => {}
+            CacheUse::Hit => self.cache_hits += 1,
+            CacheUse::Miss => self.cache_misses += 1,
+            CacheUse::Coalesced => self.coalesced += 1,
+        }
     }
 }
 
@@ -452,6 +494,8 @@ impl Segment {
         Self {
             requests: 0,
             successes: 0,
+            cache_hits: 0,
+            coalesced: 0,
             input_tokens: 0,
             output_tokens: 0,
             cost: NanoUsd(0),
@@ -464,6 +508,8 @@ impl Segment {
     pub fn add(&mut self, other: &Self) {
         self.requests += other.requests;
         self.successes += other.successes;
+        self.cache_hits += other.cache_hits;
+        self.coalesced += other.coalesced;
         self.input_tokens += other.input_tokens;
         self.output_tokens += other.output_tokens;
         self.cost += other.cost;

@@ -9,6 +9,7 @@ use crate::record::{AttemptRecord, RequestRecord};
 use crate::request::{Failure, Request};
 use crate::rng::{Purpose, Streams};
 use crate::routing::account::Account;
+use crate::routing::cache::ResponseCache;
 use crate::routing::config::RoutingConfig;
 use crate::routing::gateway::{Action, Gateway, Observer, RequestHandle};
 use crate::routing::geography::Geography;
@@ -319,11 +320,11 @@ impl<'a> Engine<'a> {
                     account,
                     target,
                     nth,
+                    least_bad,
                 } => {
                     let books = &mut self.books;
-                    books
-                        .invariants
-                        .dispatched(books.breakers.was_open(now, target), account)?;
+                    let open = !least_bad && books.breakers.was_open(now, target);
+                    books.invariants.dispatched(open, account)?;
                     books.timeline.dispatched(now, account);
                     let request = &self.requests[request.0 as usize];
                     let model = request.features.model;
@@ -360,11 +361,13 @@ impl<'a> Engine<'a> {
         let end = books.invariants.now();
         let pool = self.gateway.balancer().pool();
         let left = (self.gateway.in_flight(), self.fleet.in_flight());
+        let pending = self.gateway.cache().map_or(0, ResponseCache::pending);
         let in_flight = pool
             .account_indices()
             .map(|account| pool.in_flight(account))
             .sum();
-        books.invariants.at_end(left, in_flight)?;
+        let waiting = pending + self.gateway.waiting();
+        books.invariants.at_end(left, in_flight, waiting)?;
         let (breakers, breaker_spans) = books.breakers.finish(pool.accounts(), end);
         Ok(Run {
             simulated: books.invariants.arrivals(),

@@ -3,7 +3,7 @@
 //! The checks are a few integer operations for each request and stay on in release builds: a number
 //! that comes out of a broken run is worse than none.
 
-use crate::record::{AttemptRecord, Outcome, RequestRecord};
+use crate::record::{AttemptRecord, CacheUse, Outcome, RequestRecord};
 use crate::request::AccountIndex;
 use crate::sim::Broken;
 use crate::time::Timestamp;
@@ -21,6 +21,8 @@ pub(super) struct Invariants {
     attempts_ended: u64,
     cost_of_attempts: NanoUsd,
     cost_of_requests: NanoUsd,
+    /// Requests answered without an attempt of their own that have one.
+    copies_attempted: u64,
     /// Integral of the number of requests in the system, in request-nanoseconds.
     in_system_nanos: u128,
     sojourn_nanos: u128,
@@ -59,7 +61,8 @@ impl Invariants {
         self.arrivals += 1;
     }
 
-    /// An attempt is sent to a target, of this account, whose breaker is open or not.
+    /// An attempt is sent to a target, of this account, whose breaker is open or not. One that goes
+    /// against the breaker's advice says so, and is none of the breaker's doing.
     #[inline]
     pub fn dispatched(&mut self, open: bool, account: AccountIndex) -> Result<(), Broken> {
         self.dispatched += 1;
@@ -79,7 +82,8 @@ impl Invariants {
         self.cost_of_attempts += record.cost;
     }
 
-    /// A request has ended.
+    /// A request has ended. What the cache or another's attempt gave is free, or a cost would be
+    /// counted twice.
     #[inline]
     pub fn request_ended(&mut self, record: &RequestRecord) {
         match record.outcome {
@@ -87,13 +91,17 @@ impl Invariants {
             Outcome::Failed(_) => self.failures += 1,
             Outcome::Rejected(_) => self.rejections += 1,
         }
+        if matches!(record.cache, CacheUse::Hit | CacheUse::Coalesced) {
+            let attempted = record.attempts > 0 || record.cost > NanoUsd(0);
+            self.copies_attempted += u64::from(attempted);
+        }
         self.cost_of_requests += record.cost;
         self.sojourn_nanos += u128::from(record.sojourn().as_nanos());
     }
 
     /// After the drain. `left` is what the gateway and the fleet still hold, `in_flight` the sum of
-    /// the accounts' counters.
-    pub fn at_end(&self, left: (usize, usize), in_flight: u32) -> Result<(), Broken> {
+    /// the accounts' counters, `waiting` those who are said to wait for others.
+    pub fn at_end(&self, left: (usize, usize), in_flight: u32, waiting: u32) -> Result<(), Broken> {
         let ended = self.successes + self.failures + self.rejections;
         if self.arrivals != ended {
             return Err(broken(format!(
@@ -105,10 +113,14 @@ impl Invariants {
             let (sent, ended) = (self.dispatched, self.attempts_ended);
             return Err(broken(format!("{sent} attempts were sent, {ended} ended")));
         }
-        if left != (0, 0) || in_flight != 0 {
+        if left != (0, 0) || in_flight != 0 || waiting != 0 {
             return Err(broken(format!(
-                "in flight after the drain: {left:?}, {in_flight}"
+                "in flight after the drain: {left:?}, {in_flight}, {waiting} waiting"
             )));
+        }
+        if self.copies_attempted > 0 {
+            let copies = self.copies_attempted;
+            return Err(broken(format!("{copies} copied answers were paid for")));
         }
         if self.cost_of_attempts != self.cost_of_requests {
             return Err(broken(

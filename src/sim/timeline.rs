@@ -5,7 +5,7 @@
 //! several replications add up to the same numbers in any order.
 
 use crate::histogram::Histogram;
-use crate::record::RequestRecord;
+use crate::record::{Outcome, RequestRecord};
 use crate::request::AccountIndex;
 use crate::routing::breaker::{BreakerState, Transition};
 use crate::routing::pool::Pool;
@@ -187,7 +187,7 @@ impl<'a> Recorder<'a> {
             window.successes += 1;
             window.within_objective += u64::from(latency <= self.objective);
         } else {
-            window.rejections += u64::from(record.attempts == 0);
+            window.rejections += u64::from(matches!(record.outcome, Outcome::Rejected(_)));
         }
     }
 

@@ -130,6 +130,9 @@ impl Builder {
              slow_start = { window = \"15s\" } }",
             "attempt_timeout = \"2s\", quota_aware = true, deadline = \"3s\"",
             "cool_down = { base = \"1s\", cap = \"2s\", account_fault = \"5s\" }",
+            "when_none_available = \"wait\", max_waiting = 20, \
+             breaker = { open_time = \"3s\" }, cool_down = { base = \"1s\" }",
+            "when_none_available = \"least_bad\", cache = { max_entries = 3, ttl = \"5s\" }",
         ];
         let (strategy, change) = (self.pick(&STRATEGIES), self.pick(&changes));
         arms.push(format!(
@@ -474,6 +477,17 @@ impl Builder {
              max_attempts = {}\n",
             1 + self.rng.below(4)
         );
+        if self.one_in(3) {
+            let when = self.pick(&["wait", "wait", "least_bad"]);
+            let most = 1 + self.rng.below(60);
+            let _ = writeln!(
+                text,
+                "when_none_available = \"{when}\"\nmax_waiting = {most}"
+            );
+        }
+        if self.one_in(4) {
+            let _ = writeln!(text, "cache = true");
+        }
         if self.one_in(3) {
             let (failures, probes) = (1 + self.rng.below(5), 1 + self.rng.below(3));
             let open = 1 + self.rng.below(20);

@@ -158,6 +158,9 @@ broken! {
     );
     unknown_health_scope: plus("[routing]\nhealth_scope = \"model\"");
     health_weights: plus("[routing.health]\nsuccess = 0.7");
+    cache_settings: plus("[routing]\nmax_waiting = 0\nwhen_none_available = \"queue\"\n\
+        [routing.cache]\nmax_entries = 0\nmax_output_tokens = \"all\"\nttl = \"none\"\nsize = 3");
+    cache_of_another_kind: plus("[routing]\ncache = \"on\"\nwhen_none_available = 3");
     retry_settings: plus("[routing.retry]\nmax_attempts = 2\nbackoff_base = \"10s\"");
     too_many_accounts: with("count = 3", "count = 70000\n[[accounts]]\ntemplate = \"claude\"\n\
         id = \"more-{n}\"\ncount = 70000");

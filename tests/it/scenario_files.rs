@@ -4,7 +4,7 @@ use routelab::experiment::scenario::{self, Loaded, Overrides, Scenario};
 use routelab::record::Strategy;
 use routelab::request::FailureKind;
 use routelab::request::RequestPriority;
-use routelab::routing::config::HealthScope;
+use routelab::routing::config::{CacheConfig, HealthScope, WhenNoneAvailable};
 use routelab::time::Duration;
 use routelab::upstream::config::{Abandoned, Capacity, FaultKind, Speeds};
 use routelab::workload::config::Arrivals;
@@ -465,6 +465,14 @@ fn workload_and_routing_say_what_the_file_says() {
     );
     let start = breaker.slow_start.unwrap();
     assert_eq!((start.window, start.floor), (seconds(20), 0.25));
+    assert_eq!(base.when_none_available, WhenNoneAvailable::Wait);
+    assert_eq!(base.max_waiting, 77);
+    let cache = CacheConfig {
+        max_entries: 500,
+        max_output_tokens: Some(100_000),
+        ttl: Duration::from_secs(180),
+    };
+    assert_eq!(base.cache, Some(cache));
     assert_eq!(base.quota_aware, Some(true));
     assert_eq!(base.health.success, 0.5);
     let [patient, same] = &scenario.arms[1..3] else {

@@ -13,8 +13,9 @@ use routelab::request::{
 };
 use routelab::rng::Rng;
 use routelab::routing::account::{Account, Availability, RateLimits, ServedModel};
+use routelab::routing::cache::CachePlace;
 use routelab::routing::config::RoutingConfig;
-use routelab::routing::gateway::{Action, Gateway, Observer, RequestHandle};
+use routelab::routing::gateway::{Action, AnswerSource, Gateway, Observer, RequestHandle};
 use routelab::routing::geography::Geography;
 use routelab::routing::pool::TargetTransition;
 use routelab::routing::statistics::{Statistics, StatisticsConfig};
@@ -137,6 +138,10 @@ pub struct Sent {
 pub enum Event {
     AttemptEnded(AttemptRecord),
     RequestEnded(RequestHandle, RequestRecord),
+    Waits(RequestHandle),
+    Kept(RequestHandle, CachePlace),
+    Copied(AnswerSource, RequestHandle),
+    Dropped(CachePlace),
     Asked(Action),
 }
 
@@ -156,6 +161,22 @@ impl Observer for Notes {
     fn request_ended(&mut self, request: RequestHandle, record: &RequestRecord, latency: Duration) {
         self.events.push(Event::RequestEnded(request, *record));
         self.latency = Some(latency);
+    }
+
+    fn request_waits(&mut self, request: RequestHandle) {
+        self.events.push(Event::Waits(request));
+    }
+
+    fn answer_kept(&mut self, request: RequestHandle, place: CachePlace) {
+        self.events.push(Event::Kept(request, place));
+    }
+
+    fn answer_copied(&mut self, source: AnswerSource, request: RequestHandle) {
+        self.events.push(Event::Copied(source, request));
+    }
+
+    fn answer_dropped(&mut self, place: CachePlace) {
+        self.events.push(Event::Dropped(place));
     }
 }
 

@@ -32,6 +32,11 @@ fn counts(run: &Run) -> Counts {
         failures: totals.failures,
         rejections: totals.rejections,
         attempts: totals.attempts,
+        least_bad_attempts: totals.least_bad_attempts,
+        waited: totals.waited,
+        cache_hits: totals.cache_hits,
+        cache_misses: totals.cache_misses,
+        coalesced: totals.coalesced,
         budget_exhausted: totals.budget_exhausted,
         input_tokens: 0,
         output_tokens: 0,
@@ -69,7 +74,12 @@ fn rates(metrics: &mut Metrics, scenario: &Scenario, statistics: &Statistics) {
     metrics[Metric::RejectedRate] = ratio(totals.rejections, totals.requests);
     metrics[Metric::AttemptsPerRequest] = ratio(totals.attempts, totals.requests);
     metrics[Metric::RetryAmplification] =
-        ratio(totals.attempts, totals.requests - totals.rejections);
+        ratio(totals.attempts, totals.requests - totals.unattempted);
+    let looked = totals.cache_hits + totals.cache_misses + totals.coalesced;
+    metrics[Metric::CacheHitRate] = ratio(totals.cache_hits, looked);
+    metrics[Metric::CoalescedRate] = ratio(totals.coalesced, looked);
+    metrics[Metric::WaitedRate] = ratio(totals.waited, totals.requests);
+    metrics[Metric::LeastBadShare] = ratio(totals.least_bad_attempts, totals.attempts);
     metrics[Metric::CostPer1kSuccesses] = ratio(totals.cost.0, totals.successes) * 1e-9 * 1e3;
     metrics[Metric::WastedCostShare] = ratio(totals.wasted.0, totals.cost.0);
 }

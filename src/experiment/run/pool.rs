@@ -219,6 +219,8 @@ fn name_segments(
         value: name_value(scenario, dimension, value),
         requests: segment.requests,
         successes: segment.successes,
+        cache_hits: segment.cache_hits,
+        coalesced: segment.coalesced,
         input_tokens: segment.input_tokens,
         output_tokens: segment.output_tokens,
         cost: segment.cost,

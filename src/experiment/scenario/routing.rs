@@ -12,8 +12,8 @@ use super::section::Section;
 use crate::record::Strategy;
 use crate::request::RequestPriority;
 use crate::routing::config::{
-    AdaptiveWeights, ConfidenceConfig, CoolDownConfig, HealthScope, HealthWeights, MetricsConfig,
-    RetryConfig, RoutingConfig, SmartConfig,
+    AdaptiveWeights, CacheConfig, ConfidenceConfig, CoolDownConfig, HealthScope, HealthWeights,
+    MetricsConfig, RetryConfig, RoutingConfig, SmartConfig, WhenNoneAvailable,
 };
 
 /// Reads the routing keys of a section on top of `base`. `None` if one is bad.
@@ -57,6 +57,9 @@ pub(super) fn read(
         decode::share,
     );
     let quota_aware = section.or("quota_aware", base.quota_aware, quota_aware);
+    let cache = cache(section, base.cache, findings);
+    let when = section.or("when_none_available", base.when_none_available, when_none);
+    let max_waiting = section.or("max_waiting", base.max_waiting, decode::count_u32(1));
     Some(RoutingConfig {
         strategy: base.strategy,
         health_scope: scope?,
@@ -77,7 +80,14 @@ pub(super) fn read(
         geographic_spill_above: spill?,
         quota_aware: quota_aware?,
         smart: smart?,
+        cache: cache?,
+        when_none_available: when?,
+        max_waiting: max_waiting?,
     })
+}
+
+fn when_none(node: &Node) -> Decoded<WhenNoneAvailable> {
+    decode::word("reaction", WhenNoneAvailable::ALL, WhenNoneAvailable::name)(node)
 }
 
 fn quota_aware(node: &Node) -> Decoded<Option<bool>> {
@@ -109,6 +119,46 @@ impl Parts<'_, '_, '_> {
         part.finish();
         read
     }
+}
+
+fn cache(
+    section: &mut Section,
+    base: Option<CacheConfig>,
+    findings: &Findings,
+) -> Option<Option<CacheConfig>> {
+    let Some(node) = section.node("cache") else {
+        return Some(base);
+    };
+    let base = base.unwrap_or_default();
+    match node.value {
+        Value::Boolean(false) => return Some(None),
+        Value::Boolean(true) => return Some(Some(base)),
+        Value::Table(_) => {}
+        _ => {
+            let expected = "a table of settings, or true or false";
+            findings.push(decode::wrong_type(node, expected).finding("cache", node));
+            return None;
+        }
+    }
+    let mut part = Section::of(node, "`cache`", findings)?;
+    let max_entries = part.or("max_entries", base.max_entries, |node| {
+        decode::count(1..=10_000_000)(node).map(|entries| entries as u32)
+    });
+    let tokens = part.or(
+        "max_output_tokens",
+        base.max_output_tokens,
+        |node| match node.text() {
+            Some("none") => Ok(None),
+            _ => decode::count(1..=1_000_000_000_000)(node).map(Some),
+        },
+    );
+    let ttl = part.or("ttl", base.ttl, decode::positive_duration);
+    part.finish();
+    Some(Some(CacheConfig {
+        max_entries: max_entries?,
+        max_output_tokens: tokens?,
+        ttl: ttl?,
+    }))
 }
 
 fn retry(part: &mut Section, base: RetryConfig, findings: &Findings) -> Option<RetryConfig> {

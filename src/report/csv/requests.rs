@@ -23,6 +23,8 @@ pub(super) fn file(results: &ScenarioResults) -> Option<File> {
         "reason",
         "retry_at_ns",
         "attempts",
+        "cache",
+        "waited",
         "account",
         "strategy_used",
         "cost_nano_usd",
@@ -69,6 +71,8 @@ fn row(names: &Description, arm: &str, record: &RequestRecord) -> Row {
         reason.to_owned(),
         record.retry_at.map(nanos).unwrap_or_default(),
         record.attempts.to_string(),
+        record.cache.to_string(),
+        record.waited.to_string(),
         account
             .map(|account| account.id.clone())
             .unwrap_or_default(),

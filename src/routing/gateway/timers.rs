@@ -1,7 +1,7 @@
 //! The gateway's timers: which there are, and when the next one expires.
 
 use crate::request::RequestId;
-use crate::routing::config::RoutingConfig;
+use crate::routing::config::{RoutingConfig, WhenNoneAvailable};
 use crate::routing::timer::FifoTimers;
 use crate::time::Timestamp;
 use std::cmp::Reverse;
@@ -23,15 +23,22 @@ pub(super) struct Timers {
     pub(super) retries: u64,
     /// Whether attempts have timers at all.
     pub(super) by_attempt: bool,
+    /// When somebody may be available for those who wait; `NEVER` while nobody waits.
+    pub(super) wake: Timestamp,
+    /// Whether any but deadlines and retries can be set.
+    rare: bool,
 }
 
 impl Timers {
     /// None is set.
     pub(super) fn new(config: &RoutingConfig) -> Self {
+        let by_attempt = config.attempt_timeout.is_some()
+            || config.first_token_timeout.is_some()
+            || config.idle_timeout.is_some();
         Self {
-            by_attempt: config.attempt_timeout.is_some()
-                || config.first_token_timeout.is_some()
-                || config.idle_timeout.is_some(),
+            by_attempt,
+            wake: Timestamp::NEVER,
+            rare: by_attempt || config.when_none_available == WhenNoneAvailable::Wait,
             ..Self::default()
         }
     }
@@ -42,11 +49,11 @@ impl Timers {
         let retry = self.retry.peek();
         let retry = retry.map_or(Timestamp::NEVER, |Reverse((at, ..))| *at);
         let next = self.deadline.next_at().min(retry);
-        if !self.by_attempt {
+        if !self.rare {
             return next;
         }
         let attempt = self.attempt.next_at().min(self.first_token.next_at());
-        next.min(attempt).min(self.idle.next_at())
+        next.min(attempt).min(self.idle.next_at()).min(self.wake)
     }
 
     /// Unsets the timers of an attempt.

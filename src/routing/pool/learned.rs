@@ -22,8 +22,9 @@ pub struct AttemptEnd {
     pub streaming: bool,
     /// When it was sent.
     pub dispatched: Timestamp,
-    /// Whether another attempt for its request had failed before.
-    pub is_retry: bool,
+    /// Whether part of its request's time had passed before: with another attempt, in line, or
+    /// behind a request that asked for the same.
+    pub late: bool,
     /// Whether its first token had come.
     pub had_first_token: bool,
     /// How it failed; `None` is success.
@@ -181,9 +182,9 @@ impl Target {
         Judgement::Failure
     }
 
-    /// Whether the request's deadline ended a retry before its target could be expected to answer:
-    /// that says nothing about the target, the time had been spent elsewhere. Nor is the time
-    /// waited a sample: to an unmeasured target it would be its whole response time. Of an
+    /// Whether the request's deadline ended a late attempt before its target could be expected to
+    /// answer: that says nothing about the target, the time had been spent elsewhere. Nor is the
+    /// time waited a sample: to an unmeasured target it would be its whole response time. Of an
     /// unmeasured target an answer can be expected within the reference of the response score.
     fn was_cut_short(
         &self,
@@ -195,7 +196,7 @@ impl Target {
         let reference = config.metrics.response_reference.as_secs_f64();
         let waited = now.since(end.dispatched).as_secs_f64();
         kind == FailureKind::DeadlineExceeded
-            && end.is_retry
+            && end.late
             && waited < self.response.seconds().unwrap_or(reference)
     }
 

@@ -52,6 +52,19 @@ impl Sets {
         self.by_model.get(model.at())
     }
 
+    /// Whether anybody admits an attempt now.
+    #[must_use]
+    pub const fn anybody_admits(&self) -> bool {
+        self.members[ADMITTING] > 0
+    }
+
+    /// Whether anybody who serves a model admits an attempt now.
+    #[must_use]
+    pub fn admits(&self, model: ModelIndex) -> bool {
+        let serving = self.serving(model);
+        serving.is_some_and(|serving| serving.intersects(&self.admitting))
+    }
+
     /// Targets at a provider.
     #[must_use]
     pub const fn at_provider(&self, provider: Provider) -> &TargetSet {

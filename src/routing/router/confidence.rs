@@ -21,14 +21,17 @@ pub struct Doubts {
     pub relaxed: u32,
     /// Whether another attempt has failed before.
     pub is_retry: bool,
+    /// Whether the target does not even admit the attempt.
+    pub least_bad: bool,
 }
 
-/// `base + 0.15 capability + 0.15 preference + 0.20 health - 0.1` for each doubt, in [0, 1].
-/// `dearest` is the highest cost that meets the user's wish, the same that candidates were held to.
+/// `base + 0.15 capability + 0.15 preference + 0.20 health - 0.1` for each doubt, in [0, 1]. A
+/// half-open probe and a least bad choice are the same doubt: whether the target is back. `dearest`
+/// is the highest cost that meets the user's wish, the same that candidates were held to.
 pub(super) fn confidence(
     config: &ConfidenceConfig,
     pool: &Pool,
-    target: TargetIndex,
+    (target, health): (TargetIndex, f64),
     features: &RequestFeatures,
     dearest: Option<NanoUsd>,
     doubts: Doubts,
@@ -38,13 +41,13 @@ pub(super) fn confidence(
     let count = doubts.relaxed
         + u32::from(doubts.is_retry)
         + u32::from(pool.response_seconds(target).is_none())
-        + u32::from(pool.is_half_open(target))
+        + u32::from(doubts.least_bad || pool.is_half_open(target))
         + u32::from(in_flight > config.busy_above * f64::from(account.max_in_flight));
     Confidence::from_f64(
         config.base
             + config.capability * capability(pool, target, features)
             + config.preference * preference(pool, target, features, dearest)
-            + config.health * pool.keys().health.key(target.at())
+            + config.health * health
             - config.doubt * f64::from(count),
     )
 }

@@ -3,8 +3,8 @@
 use routelab::experiment::metric::Metric;
 use routelab::experiment::results::{ReplicationResults, StrategyResults};
 use routelab::experiment::scenario::{Arm, Scenario};
-use routelab::record::{Outcome, RequestRecord};
-use routelab::request::Request;
+use routelab::record::{CacheUse, Outcome, RequestRecord};
+use routelab::request::{FailureKind, Request};
 use routelab::rng::Streams;
 use routelab::time::{Duration, Timestamp};
 use routelab::workload::Workload;
@@ -61,7 +61,9 @@ fn requests_are_those_that_arrived(scenario: &Scenario, results: &StrategyResult
 fn limits_are_kept(arm: &Arm, requests: &[RequestRecord]) {
     for record in requests {
         let attempted = record.attempts > 0;
-        assert_eq!(attempted, !matches!(record.outcome, Outcome::Rejected(_)));
+        let (late, copied) = (out_of_time_in_line(record), is_copy(record));
+        let refused = matches!(record.outcome, Outcome::Rejected(_));
+        assert_eq!(attempted, !refused && !late && !copied, "{record:?}");
         assert_eq!(attempted, record.account.is_some());
         assert!(
             record.attempts <= arm.routing.retry.max_attempts,
@@ -83,6 +85,16 @@ fn limits_are_kept(arm: &Arm, requests: &[RequestRecord]) {
     }
 }
 
+/// Its deadline passed before anybody was available.
+fn out_of_time_in_line(record: &RequestRecord) -> bool {
+    let late = Outcome::Failed(FailureKind::DeadlineExceeded);
+    record.waited && record.attempts == 0 && record.outcome == late
+}
+
+fn is_copy(record: &RequestRecord) -> bool {
+    matches!(record.cache, CacheUse::Hit | CacheUse::Coalesced)
+}
+
 fn counts(run: &ReplicationResults, measured: &[&RequestRecord], simulated: usize) {
     let of = |outcome: fn(&Outcome) -> bool| {
         measured
@@ -100,6 +112,11 @@ fn counts(run: &ReplicationResults, measured: &[&RequestRecord], simulated: usiz
     assert_eq!(counts.attempts, sum(|record| record.attempts.into()));
     assert_eq!(counts.cost.0, sum(|record| record.cost.0));
     assert_eq!(counts.wasted.0, sum(|record| record.wasted.0));
+    assert_eq!(counts.waited, sum(|record| record.waited.into()));
+    let used = |of: CacheUse| measured.iter().filter(|r| r.cache == of).count() as u64;
+    assert_eq!(counts.cache_hits, used(CacheUse::Hit));
+    assert_eq!(counts.cache_misses, used(CacheUse::Miss));
+    assert_eq!(counts.coalesced, used(CacheUse::Coalesced));
     assert_eq!(
         counts.budget_exhausted,
         sum(|record| record.budget_exhausted.into())
@@ -206,7 +223,9 @@ fn totals_agree(scenario: &Scenario, results: &StrategyResults) {
         accounts.iter().map(|a| a.attempts).sum::<u64>(),
         sum(|run| run.counts.attempts)
     );
-    assert_eq!(accounts.iter().map(|a| a.successes).sum::<u64>(), successes);
+    let copied = sum(|run| run.counts.cache_hits + run.counts.coalesced);
+    let answered = accounts.iter().map(|a| a.successes).sum::<u64>();
+    assert!(answered <= successes && successes <= answered + copied);
     assert_eq!(
         accounts.iter().map(|a| a.cost.0).sum::<u64>(),
         sum(|run| run.counts.cost.0)

@@ -22,12 +22,14 @@ pub struct Attempt {
     pub target: usize,
     pub sent: Timestamp,
     pub streaming: bool,
-    /// Whether its request had been sent somewhere before.
-    pub is_retry: bool,
+    /// Whether its request had been sent somewhere before, or had waited.
+    pub late: bool,
     pub first_token: Option<Timestamp>,
     pub end: Option<(Timestamp, Option<Failure>)>,
     /// Whether the end says something about the account.
     pub judged: bool,
+    /// Whether it was sent although the account admits nothing.
+    pub anyway: bool,
 }
 
 /// What happened, in order.
@@ -98,23 +100,18 @@ impl Book {
     }
 
     /// Notes a dispatch; returns the attempt's number.
-    pub fn sent(
-        &mut self,
-        now: Timestamp,
-        target: usize,
-        streaming: bool,
-        is_retry: bool,
-    ) -> usize {
+    pub fn sent(&mut self, now: Timestamp, target: usize, streaming: bool, late: bool) -> usize {
         let number = self.attempts.len();
         self.attempts.push(Attempt {
             account: self.targets[target].0,
             target,
             sent: now,
             streaming,
-            is_retry,
+            late,
             first_token: None,
             end: None,
             judged: false,
+            anyway: false,
         });
         self.events.push(Event::Sent(number));
         number
@@ -134,8 +131,8 @@ impl Book {
     }
 
     /// Whether an end at `now` says something about the account, by what is known until then. The
-    /// deadline of a retry does not if the account had less time than it usually takes (unmeasured:
-    /// than the reference).
+    /// deadline of a late attempt does not if the account had less time than it usually takes
+    /// (unmeasured: than the reference).
     fn judges(&self, now: Timestamp, attempt: &Attempt, failure: Option<Failure>) -> bool {
         let Some(Failure { kind, .. }) = failure else {
             return true;
@@ -143,7 +140,7 @@ impl Book {
         let waited = now.since(attempt.sent).as_secs_f64();
         let reference = self.config.metrics.response_reference.as_secs_f64();
         let cut_short = kind == FailureKind::DeadlineExceeded
-            && attempt.is_retry
+            && attempt.late
             && waited < self.response(attempt.target, now).unwrap_or(reference);
         row_of(kind).counts && !cut_short
     }
@@ -284,7 +281,10 @@ impl Book {
                 continue;
             }
             if matches!(event, Event::Sent(_)) {
-                admitted.insert(number);
+                // What was sent against the breaker's advice it does not judge.
+                if state == Closed || !self.attempts[number].anyway {
+                    admitted.insert(number);
+                }
                 continue;
             }
             let failure = self.attempts[number].end.unwrap().1;
