@@ -10,7 +10,15 @@
 mod support;
 
 use routelab::record::Strategy;
+use routelab::request::{CacheKey, ClassIndex, RequestFeatures, RequestId, Usage};
+use routelab::rng::Rng;
+use routelab::routing::config::{CacheConfig, RoutingConfig, WhenNoneAvailable};
+use routelab::routing::gateway::{Action, Gateway};
+use routelab::routing::geography::Geography;
+use routelab::routing::statistics::{Statistics, StatisticsConfig};
+use routelab::time::{Duration, Timestamp};
 use std::alloc::{GlobalAlloc, Layout, System};
+use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 /// The system's allocator, counted.
@@ -65,6 +73,64 @@ fn used(strategy: Strategy, requests: u64) -> (u64, u64) {
     )
 }
 
+/// Allocations of a gateway that answers so many requests, a third of them from its cache, and has
+/// a line most of the time: drawn keys, 64 requests at a time, two accounts with 20 places each.
+fn used_by_detours(requests: u64) -> u64 {
+    let config = RoutingConfig {
+        strategy: Strategy::LeastConnections,
+        cache: Some(CacheConfig {
+            max_entries: 1_000,
+            max_output_tokens: Some(90_000),
+            ttl: Duration::from_secs(5),
+        }),
+        when_none_available: WhenNoneAvailable::Wait,
+        ..RoutingConfig::default()
+    };
+    let statistics = StatisticsConfig {
+        since: Timestamp::ZERO,
+        deadline: config.deadline,
+        failure_latency: None,
+        latency_objective: Duration::from_secs(1),
+    };
+    let statistics = Statistics::new(statistics, 0, 1);
+    let (geography, policy) = (Geography::default(), Rng::from_state(1));
+    let mut gateway = Gateway::new(&config, geography, statistics, policy);
+    for mut account in support::accounts(2) {
+        account.max_in_flight = 20;
+        account.region = None;
+        gateway.upsert(Timestamp::ZERO, account);
+    }
+    let (mut keys, mut now, mut live) = (Rng::from_state(2), Timestamp::ZERO, VecDeque::new());
+    live.reserve(1_000);
+    let before = ALLOCATIONS.load(Relaxed);
+    for id in 0..requests {
+        now += Duration::from_millis(1);
+        let features = RequestFeatures {
+            cache_key: Some(CacheKey::new(1 + u64::from(keys.below(3_000)))),
+            ..RequestFeatures::default()
+        };
+        gateway.on_request(now, RequestId(id), ClassIndex(0), &features, &mut ());
+        if gateway.in_flight() > 64 || id + 1 == requests {
+            while let Some(attempt) = live.pop_front() {
+                let usage = Usage {
+                    output: 100,
+                    ..Usage::default()
+                };
+                gateway.on_ended(now, attempt, None, usage, &mut ());
+                while let Some(Action::Dispatch { attempt, .. }) = gateway.poll_action() {
+                    live.push_back(attempt);
+                }
+            }
+        }
+        while let Some(Action::Dispatch { attempt, .. }) = gateway.poll_action() {
+            live.push_back(attempt);
+        }
+    }
+    let totals = gateway.statistics().totals();
+    assert!(totals.cache_hits > requests / 10 && totals.coalesced > 0 && totals.waited > 0);
+    ALLOCATIONS.load(Relaxed) - before
+}
+
 /// What still grows with the logarithm of the number of requests: the histograms' range, and the
 /// most that was ever in flight.
 const GROWTHS: u64 = 20;
@@ -79,6 +145,11 @@ fn memory_does_not_grow_with_requests() {
             "{strategy}: {few} allocations for 50,000 requests, {many} for 100,000"
         );
     }
+    let (few, many) = (used_by_detours(50_000), used_by_detours(100_000));
+    assert!(
+        many < few + GROWTHS,
+        "{few} allocations for 50,000 requests with cache and line, {many} for 100,000"
+    );
     let (_, few) = used(Strategy::Smart, 300_000);
     let (_, many) = used(Strategy::Smart, 3_000_000);
     assert!(

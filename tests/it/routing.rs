@@ -4,7 +4,9 @@
 mod confidence;
 mod failures;
 mod geographic;
+mod none_available;
 mod request_life;
+mod response_cache;
 mod router;
 mod strategies;
 mod weighted;

@@ -2,6 +2,7 @@
 
 use super::{arm, failed_attempts, results, success_rate};
 use crate::stage::{Stage, accounts, at, features, once, retrying, secs};
+use routelab::experiment::results::ScenarioResults;
 use routelab::record::{Outcome, Rejection, Strategy};
 use routelab::request::FailureKind;
 
@@ -67,6 +68,87 @@ fn p13_known_waits_are_used() {
     let (named, guessed) = (answered(true), answered(false));
     assert!(named <= 1_980 && named * 100 > 1_980 * 95, "{named}");
     assert!(guessed < 1_980 / 2, "the guess shows the loss: {guessed}");
+}
+
+/// Three accounts, 20 requests a second like clockwork, and from 60 s on everything fails for ten
+/// seconds, within 100 ms; three arms that differ in what they do when nobody is available.
+fn all_down(open_time: &str) -> ScenarioResults {
+    results(&format!(
+        r#"
+        duration = "4min"
+        strategies = [
+            {{ name = "reject", strategy = "least_connections" }},
+            {{ name = "wait", strategy = "least_connections", when_none_available = "wait" }},
+            {{ name = "least_bad", strategy = "least_connections",
+               when_none_available = "least_bad" }},
+        ]
+        workload = {{ arrivals = "constant", rate = "20rps", classes = [
+            {{ name = "all", model = "m", input_tokens = 100, output_tokens = 10 }},
+        ] }}
+        [routing.breaker]
+        open_time = "{open_time}"
+        [templates.t]
+        provider = "anthropic"
+        models = ["m"]
+        service = {{ total = "200ms" }}
+        [[accounts]]
+        template = "t"
+        id = "a{{n}}"
+        count = 3
+        [[faults]]
+        kind = "outage"
+        accounts = "all"
+        start = "60s"
+        duration = "10s"
+        "#
+    ))
+}
+
+/// 13, with breakers for rate limits: everything fails for ten seconds.
+///
+/// The breakers open within a second and look again after 60 s. To refuse until then makes a minute
+/// of outage out of ten seconds: 20 x 60 requests are lost. Those in line lose what came more than
+/// a deadline (30 s) before the breakers look again, 20 x 30: for them there is no hope, and they
+/// are told at once. The least bad gets through as soon as anybody does, and loses the ten seconds.
+#[test]
+fn p13_everything_fails_for_ten_seconds() {
+    let results = all_down("60s");
+    let lost = |name: &str| {
+        let counts = &arm(&results, name).replications[0].counts;
+        counts.failures + counts.rejections
+    };
+    let (reject, wait, least_bad) = (lost("reject"), lost("wait"), lost("least_bad"));
+    assert!((1_190..=1_215).contains(&reject), "{reject}");
+    assert!((590..=640).contains(&wait), "{wait}");
+    assert!((185..=210).contains(&least_bad), "{least_bad}");
+    let counts = |name: &str| arm(&results, name).replications[0].counts;
+    assert!((580..=620).contains(&counts("wait").waited));
+    assert_eq!(
+        counts("reject").least_bad_attempts + counts("wait").least_bad_attempts,
+        0
+    );
+    // Sixty seconds' worth at least, with the retries of those that failed.
+    let sent_anyway = counts("least_bad").least_bad_attempts;
+    assert!((1_190..1_700).contains(&sent_anyway), "{sent_anyway}");
+}
+
+/// 13, with breakers that look again after 5 s: the line loses next to nobody, and who waits makes
+/// no attempt: while everything is down, the accounts see the failures that open their breakers and
+/// a probe each, as they do where requests are refused.
+#[test]
+fn p13_a_short_outage_is_waited_out() {
+    let results = all_down("5s");
+    let counts = |name: &str| arm(&results, name).replications[0].counts;
+    let lost = |name: &str| counts(name).failures + counts(name).rejections;
+    assert!(lost("wait") <= 5, "{}", lost("wait"));
+    assert!(lost("reject") > 200, "{}", lost("reject"));
+    assert!(lost("least_bad") < lost("reject"));
+    let failed = |name: &str| {
+        let accounts = arm(&results, name).accounts.iter();
+        accounts.map(|a| a.attempts - a.successes).sum::<u64>()
+    };
+    assert!(failed("wait") < 50, "{}", failed("wait"));
+    assert!(failed("least_bad") > 190, "{}", failed("least_bad"));
 }
 
 /// 21: a 429 without Retry-After gets no failover, or a fixed guess.

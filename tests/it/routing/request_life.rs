@@ -10,13 +10,17 @@ mod referee;
 
 use crate::stage::{Event, Notes, account, at, features, ms, served};
 use proptest::prelude::{Strategy as Generator, *};
-use referee::Referee;
+use proptest::strategy::ValueTree;
+use proptest::test_runner::TestRunner;
+use referee::{Referee, Wanted};
 use routelab::record::Strategy;
-use routelab::request::{AttemptId, ClassIndex, Failure, FailureKind, ModelIndex, Usage};
+use routelab::request::{AttemptId, CacheKey, ClassIndex, Failure, FailureKind, ModelIndex, Usage};
 use routelab::request::{RequestFeatures, RequestId};
 use routelab::rng::Rng;
 use routelab::routing::account::{Account, Availability};
-use routelab::routing::config::{BreakerConfig, HealthScope, RoutingConfig};
+use routelab::routing::config::{
+    BreakerConfig, CacheConfig, HealthScope, RoutingConfig, WhenNoneAvailable,
+};
 use routelab::routing::gateway::{Gateway, RequestHandle};
 use routelab::routing::geography::Geography;
 use routelab::routing::statistics::{Statistics, StatisticsConfig};
@@ -40,6 +44,8 @@ struct Arrival {
     gap: u64,
     streaming: bool,
     other_model: bool,
+    /// Of the answer that it asks for.
+    key: Option<u64>,
     /// When the client leaves.
     patience: Option<u64>,
 }
@@ -135,12 +141,12 @@ impl World {
         let notes = &mut self.notes;
         self.gateway.on_ended(now, attempt, failure, usage, notes);
         let actions = self.drain();
-        if let Some(sent) = self.referee.ended(now, attempt, failure, usage, &actions) {
-            self.sent(now, sent);
-        }
+        let wanted = self.referee.ended(now, attempt, failure, usage, actions);
+        self.carry_out(now, wanted);
     }
 
-    fn cancel(&mut self, now: Timestamp, cancels: Vec<(AttemptId, FailureKind)>) {
+    fn carry_out(&mut self, now: Timestamp, Wanted { sent, cancels }: Wanted) {
+        sent.into_iter().for_each(|attempt| self.sent(now, attempt));
         for (attempt, kind) in cancels {
             self.end(now, attempt, Some(kind.into()));
         }
@@ -160,8 +166,8 @@ impl World {
             Step::Leave(request) => {
                 self.gateway.on_client_gone(now, request, &mut self.notes);
                 let actions = self.drain();
-                let cancels = self.referee.left(now, request, &actions);
-                self.cancel(now, cancels);
+                let wanted = self.referee.left(now, request, actions);
+                self.carry_out(now, wanted);
             }
         }
         assert!(self.drain().is_empty(), "something without a cause");
@@ -171,19 +177,20 @@ impl World {
         let features = RequestFeatures {
             streaming: arrival.streaming,
             model: ModelIndex(u16::from(arrival.other_model)),
+            cache_key: arrival.key.map(|key| {
+                // The model is part of what is asked for.
+                CacheKey::new(1 + 2 * key + u64::from(arrival.other_model))
+            }),
             ..features()
         };
-        self.referee.before_arrival(now);
         let (name, class) = (RequestId(id), ClassIndex(0));
         let notes = &mut self.notes;
         let handle = self.gateway.on_request(now, name, class, &features, notes);
         let actions = self.drain();
-        let sent = self.referee.arrived(now, id, handle, &features, &actions);
-        if let Some(attempt) = sent {
-            self.sent(now, attempt);
-            if let Some(patience) = arrival.patience {
-                self.plan(now + ms(10 * patience), Step::Leave(handle), id);
-            }
+        let wanted = self.referee.arrived(now, id, handle, &features, actions);
+        self.carry_out(now, wanted);
+        if let Some(patience) = arrival.patience {
+            self.plan(now + ms(10 * patience), Step::Leave(handle), id);
         }
     }
 
@@ -214,9 +221,8 @@ impl World {
             } else if timer == now {
                 self.gateway.on_timer(now, &mut self.notes);
                 let actions = self.drain();
-                let (cancels, sent) = self.referee.timers(now, &actions);
-                sent.into_iter().for_each(|attempt| self.sent(now, attempt));
-                self.cancel(now, cancels);
+                let wanted = self.referee.timers(now, actions);
+                self.carry_out(now, wanted);
             } else {
                 let (id, arrival) = waiting.next().unwrap();
                 self.arrive(now, id as u64, *arrival);
@@ -266,12 +272,20 @@ fn fates() -> impl Generator<Value = Vec<Fate>> {
 
 fn arrivals() -> impl Generator<Value = Vec<Arrival>> {
     let patience = prop::option::weighted(0.1, 0u64..100);
-    let arrival = (0u64..40, any::<bool>(), prop::bool::weighted(0.2), patience);
-    let arrival = arrival.prop_map(|(gap, streaming, other_model, patience)| Arrival {
+    let key = prop::option::weighted(0.7, 0u64..3);
+    let arrival = (
+        0u64..40,
+        any::<bool>(),
+        prop::bool::weighted(0.2),
+        patience,
+        key,
+    );
+    let arrival = arrival.prop_map(|(gap, streaming, other_model, patience, key)| Arrival {
         gap,
         streaming,
         other_model,
         patience,
+        key,
     });
     prop::collection::vec(arrival, 1..40)
 }
@@ -283,9 +297,13 @@ fn configs() -> impl Generator<Value = RoutingConfig> {
     let retry = (1u8..6, 1u64..30, 0u32..6, 0u32..3);
     let cool_down = (1u64..100, prop::sample::select(vec![5u64, 60_000]));
     let scope = prop::sample::select(HealthScope::ALL.to_vec());
-    let all = (strategy, scope, limits, breaker, retry, cool_down);
+    let cache = maybe((1u32..4, maybe(50u64..350), 1u64..300));
+    let when = (prop::sample::select(WhenNoneAvailable::ALL), 1u32..6);
+    let all = (
+        strategy, scope, limits, breaker, retry, cool_down, cache, when,
+    );
     all.prop_map(
-        |(strategy, health_scope, limits, breaker, retry, cool_down)| {
+        |(strategy, health_scope, limits, breaker, retry, cool_down, cache, when)| {
             let hundredths = |n: u64| ms(10 * n);
             let mut config = RoutingConfig {
                 strategy,
@@ -301,6 +319,13 @@ fn configs() -> impl Generator<Value = RoutingConfig> {
                     successes_to_close: successes,
                     ..BreakerConfig::default()
                 }),
+                cache: cache.map(|(max_entries, max_output_tokens, ttl)| CacheConfig {
+                    max_entries,
+                    max_output_tokens,
+                    ttl: hundredths(ttl),
+                }),
+                when_none_available: when.0,
+                max_waiting: when.1,
                 ..RoutingConfig::default()
             };
             config.retry.max_attempts = retry.0;
@@ -352,6 +377,33 @@ proptest! {
     ) {
         World::new(&config, &pool, fates, seed).run(&arrivals);
     }
+}
+
+/// The scripts above meet every rule often enough to test it.
+#[test]
+fn the_scripts_meet_every_rule() {
+    let mut runner = TestRunner::deterministic();
+    let scripts = (configs(), pools(), fates(), arrivals(), any::<u64>());
+    let mut met = [0; 6];
+    for _ in 0..600 {
+        let (config, pool, fates, arrivals, seed) =
+            scripts.new_tree(&mut runner).unwrap().current();
+        let mut world = World::new(&config, &pool, fates, seed);
+        world.run(&arrivals);
+        let totals = world.gateway.statistics().totals();
+        let counts = [
+            totals.cache_hits,
+            totals.cache_misses,
+            totals.coalesced,
+            totals.waited,
+            totals.least_bad_attempts,
+            totals.budget_exhausted,
+        ];
+        met.iter_mut()
+            .zip(counts)
+            .for_each(|(sum, count)| *sum += count);
+    }
+    assert!(met.iter().all(|count| *count >= 100), "{met:?}");
 }
 
 /// A bill of an attempt, by the referee's own table.

@@ -1,8 +1,7 @@
 //! What has to happen because time has passed, and nothing else has.
 
-use super::{Live, Referee};
+use super::{Live, Referee, Request, Wanted};
 use crate::stage::Event;
-use routelab::record::Outcome;
 use routelab::request::{AttemptId, FailureKind};
 use routelab::routing::gateway::{Action, RequestHandle};
 use routelab::time::{Duration, Timestamp};
@@ -34,66 +33,79 @@ impl Referee {
         set.collect()
     }
 
-    /// Timers have expired: exactly the attempts at a limit are cancelled, and whoever backed off
-    /// is sent if anybody is eligible, best of all where it has not been.
-    pub fn timers(
-        &mut self,
-        now: Timestamp,
-        events: &[Event],
-    ) -> (Vec<(AttemptId, FailureKind)>, Vec<AttemptId>) {
+    /// Timers have expired. First the deadlines, in order of arrival; then exactly the attempts at
+    /// another limit are cancelled; then whoever backed off goes on; then whoever waits in line and
+    /// can be served is.
+    pub fn timers(&mut self, now: Timestamp, events: Vec<Event>) -> Wanted {
+        self.open(now, events);
+        let late = |(_, request): &(&u32, &Request)| request.deadline <= now;
+        let late = self.requests.iter().filter(late);
+        let late: BTreeMap<u64, u32> = late
+            .map(|(handle, request)| (request.id, *handle))
+            .collect();
+        for (id, handle) in late {
+            let failure = FailureKind::DeadlineExceeded;
+            let handle = RequestHandle(handle);
+            match self.requests.get(&handle.0).filter(|r| r.id == id) {
+                Some(Request {
+                    live: Some(attempt),
+                    ..
+                }) => self.is_cancelled(*attempt, failure),
+                Some(_) => self.goes(now, handle, failure),
+                None => {}
+            }
+            self.start_promoted(now);
+        }
+        self.other_limits(now);
+        while let Some(handle) = self.next_of_those_backing_off() {
+            let (_, latest) = self.requests[&handle.0].backing_off.unwrap();
+            assert!(now <= latest);
+            self.start(now, handle);
+            self.start_promoted(now);
+        }
+        self.wake(now);
+        self.close()
+    }
+
+    fn is_cancelled(&mut self, attempt: AttemptId, failure: FailureKind) {
+        let cancel = Some(Action::Cancel { attempt, failure });
+        assert_eq!(self.asked.pop_front(), cancel);
+        self.wanted.cancels.push((attempt, failure));
+    }
+
+    fn other_limits(&mut self, now: Timestamp) {
+        let cancelled: Vec<u32> = self.wanted.cancels.iter().map(|(a, _)| a.0).collect();
         let mut due: BTreeMap<u32, Vec<FailureKind>> = BTreeMap::new();
         for (attempt, live) in &self.live {
             let reached = self.limits(live).into_iter().filter(|(at, _)| *at <= now);
             let kinds: Vec<_> = reached.map(|(_, kind)| kind).collect();
-            if !kinds.is_empty() {
+            if !kinds.is_empty() && !cancelled.contains(attempt) {
                 due.insert(*attempt, kinds);
             }
         }
-        let (mut cancels, mut sent) = (vec![], vec![]);
-        // What has ended is told before what is asked for, so somebody who found nobody may come
-        // before the one who took the last place: the dispatches first.
-        let is_end = |event: &&Event| matches!(event, Event::RequestEnded(..));
-        let (ends, others): (Vec<&Event>, Vec<&Event>) = events.iter().partition(is_end);
-        for event in others.into_iter().chain(ends) {
-            match *event {
-                Event::Asked(Action::Cancel { attempt, failure }) => {
-                    let kinds = due.remove(&attempt.0).expect("cancelled before its time");
-                    let deadline = kinds.contains(&FailureKind::DeadlineExceeded);
-                    assert!(kinds.contains(&failure));
-                    assert_eq!(deadline, failure == FailureKind::DeadlineExceeded);
-                    cancels.push((attempt, failure));
-                }
-                Event::Asked(Action::Dispatch { request, .. })
-                | Event::RequestEnded(request, _) => {
-                    sent.extend(self.backed_off(now, request, event));
-                }
-                Event::AttemptEnded(_) => panic!("ended by nobody"),
-            }
+        while let Some(Action::Cancel { attempt, failure }) = self.asked.front().copied() {
+            let kinds = due.remove(&attempt.0).expect("cancelled before its time");
+            assert!(kinds.contains(&failure));
+            self.is_cancelled(attempt, failure);
         }
         assert!(due.is_empty(), "not cancelled in time: {due:?}");
-        (cancels, sent)
     }
 
-    fn backed_off(
-        &mut self,
-        now: Timestamp,
-        handle: RequestHandle,
-        event: &Event,
-    ) -> Option<AttemptId> {
-        let request = self.requests.get_mut(&handle.0).unwrap();
-        let (_, latest) = request.backing_off.take().expect("it was not waiting");
-        assert!(now <= latest);
-        let mut candidates = self.eligible(now, &self.requests[&handle.0].features);
-        let request = &self.requests[&handle.0];
-        candidates.retain(|account| !request.barred.contains(account));
-        let tried = |account: &usize| request.tried.contains(account);
-        if !candidates.iter().all(tried) {
-            candidates.retain(|account| !request.tried.contains(account));
-        }
-        if candidates.is_empty() {
-            let kind = request.last_failure.unwrap();
-            return self.must_end(now, handle, Some(event), Outcome::Failed(kind));
-        }
-        Some(self.dispatched(now, handle, *event, &candidates))
+    /// When a back-off ends is known to the gateway alone: whose has ended is seen by what happens
+    /// to it.
+    fn next_of_those_backing_off(&self) -> Option<RequestHandle> {
+        let asked = self.asked.front().and_then(|action| match action {
+            Action::Dispatch { request, .. } => Some(*request),
+            Action::Cancel { .. } => None,
+        });
+        let told = self.told.front().and_then(|event| match event {
+            Event::RequestEnded(request, _) | Event::Waits(request) => Some(*request),
+            _ => None,
+        });
+        let backs_off = |handle: &RequestHandle| {
+            let request = self.requests.get(&handle.0);
+            request.is_some_and(|request| request.backing_off.is_some())
+        };
+        asked.filter(backs_off).or(told.filter(backs_off))
     }
 }
