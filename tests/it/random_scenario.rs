@@ -408,6 +408,10 @@ impl Builder {
         if self.regions > 0 && self.one_in(2) {
             let _ = writeln!(text, "regions = \"r{}\"", self.rng.below(self.regions));
         }
+        if self.one_in(4) {
+            let (share, keys) = (self.uniform(1.0), 1 + self.rng.below(1_000));
+            let _ = writeln!(text, "repeats = {{ share = {share}, keys = {keys} }}");
+        }
         let provider = self.pick(&PROVIDERS);
         let wish = match self.rng.below(8) {
             0 => format!("provider = \"{provider}\", provider_required = true"),

@@ -333,10 +333,13 @@ broken! {
         classes = [\"chat\", \"chat\"]\n[[workload.clients]]\nname = \"d\"\n\
         arrivals = \"poisson\"\nrate = \"1rps\"\nclasses = \"chat\"\n[[workload.classes]]");
     clients_none: arriving("clients = []");
+    repeats_keys: plus("repeats = { share = 2, keys = 0, exponent = -1, kyes = 3 }");
+    repeats_without_keys: plus("repeats = {}");
     trace_without_path: traced("");
     trace_not_found: traced("path = \"no/such.csv\"");
     trace_options: traced("path = 3\nrate_scale = 0\nslice_start = \"9s\"\nslice_end = \"3s\"");
     trace_with_tokens: traced("") + "input_tokens = 3\n";
+    trace_with_repeats: traced("") + "repeats = { share = 0.5, keys = 10 }\n";
     trace_keys_without_trace: with("\"poisson\"", "\"poisson\"\nrate_scale = 2");
     timeline_window: plus("[output]\ntimeline_window = \"1ms\"");
     set_unknown_key: GOOD, "workload.rat=80rps", "routing.braker.open_time=3s";

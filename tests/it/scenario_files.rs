@@ -2,12 +2,11 @@
 
 use routelab::experiment::scenario::{self, Loaded, Overrides, Scenario};
 use routelab::record::Strategy;
-use routelab::request::FailureKind;
-use routelab::request::RequestPriority;
+use routelab::request::{FailureKind, RequestPriority};
 use routelab::routing::config::{CacheConfig, HealthScope, WhenNoneAvailable};
 use routelab::time::Duration;
 use routelab::upstream::config::{Abandoned, Capacity, FaultKind, Speeds};
-use routelab::workload::config::Arrivals;
+use routelab::workload::config::{Arrivals, Repeats, Zipf};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
@@ -396,7 +395,7 @@ fn faults_say_what_the_file_says() {
 }
 
 #[test]
-fn workload_and_routing_say_what_the_file_says() {
+fn clients_say_what_the_file_says() {
     let scenario = everything();
     let Arrivals::Clients(clients) = &scenario.workload.arrivals else {
         panic!("no clients");
@@ -441,9 +440,22 @@ fn workload_and_routing_say_what_the_file_says() {
         panic!("no users");
     };
     assert_eq!((users.count, users.think_time.mean().round()), (20, 15.0));
+}
+
+#[test]
+fn classes_and_routing_say_what_the_file_says() {
+    let scenario = everything();
     let class = &scenario.workload.classes[0];
     assert_eq!(class.priority, RequestPriority::Critical);
     assert_eq!(class.cached_input_share, 0.5);
+    let popularity = Zipf::new(10_000, 0.8).unwrap();
+    assert_eq!(
+        class.repeats,
+        Some(Repeats {
+            share: 0.3,
+            popularity
+        })
+    );
     assert_eq!(class.regions.len(), 2);
     assert!(class.preferences.provider_required);
     let base = &scenario.arms[0].routing;

@@ -11,7 +11,7 @@ use crate::experiment::scenario::section::Section;
 use crate::request::{
     ModelIndex, Provider, RegionIndex, RequestPriority, RequestType, UserPreferences,
 };
-use crate::workload::config::RequestClass;
+use crate::workload::config::{Repeats, RequestClass, Zipf};
 
 /// Most classes of requests.
 const MOST_CLASSES: usize = 1_000;
@@ -92,6 +92,7 @@ fn class(node: &Node, context: &Context, recorded: Recorded) -> Option<RequestCl
     let regions = section.node("regions");
     let regions = regions.map_or(Some(Vec::new()), |node| regions_of(node, context));
     let preferences = preferences(&mut section, findings);
+    let repeats = repeats(&mut section, recorded.tokens, findings);
     section.finish();
     Some(RequestClass {
         name: name?,
@@ -106,7 +107,7 @@ fn class(node: &Node, context: &Context, recorded: Recorded) -> Option<RequestCl
         streaming_share: streaming_share?,
         regions: regions?,
         preferences: preferences?,
-        repeats: None,
+        repeats: repeats?,
     })
 }
 
@@ -191,6 +192,30 @@ fn preferences(section: &mut Section, findings: &Findings) -> Option<UserPrefere
         cost_sensitivity: sensitivity?,
         minimum_quality: quality?,
     })
+}
+
+/// Reads how requests repeat each other.
+fn repeats(section: &mut Section, traced: bool, findings: &Findings) -> Option<Option<Repeats>> {
+    if traced {
+        let why = "the trace states the tokens of each request, and no two need be the same";
+        section.refuse("repeats", why);
+        return Some(None);
+    }
+    let Some(node) = section.node("repeats") else {
+        return Some(None);
+    };
+    let mut part = Section::of(node, "`repeats`", findings)?;
+    let share = part.required("share", "0.3", decode::share);
+    let keys = part.required("keys", "10_000", decode::count(1..=1_000_000_000));
+    let exponent = part.or("exponent", 1.0, decode::number(0.0..=10.0));
+    part.finish();
+    let popularity = Zipf::new(keys? as u32, exponent?);
+    let popularity = popularity
+        .map_err(|why| findings.push(Finding::error("invalid `repeats`").at(node.span, why.0)));
+    Some(Some(Repeats {
+        share: share?,
+        popularity: popularity.ok()?,
+    }))
 }
 
 fn sensitivity(node: &Node) -> Decoded<f64> {
