@@ -14,6 +14,10 @@
 //! - *Time to restore*: from `end` to the start of the first window in which the accounts get at
 //!   least 90 % of their former share.
 //!
+//! Shares are looked at only where the accounts concerned get 40 dispatches of a window before the
+//! fault, in the mean. Of fewer, less than half is seen by chance, by strategies that notice
+//! nothing, and single probes pass for traffic restored.
+//!
 //! What did not happen while it was watched (the fault itself, and half an hour after it) is
 //! censored, not dropped. What cannot be observed is left out: a level before where nobody asked, a
 //! share where all accounts are concerned. What a gateway is told (prices, accounts that come and
@@ -79,7 +83,8 @@ pub struct FaultObservation {
     pub detect: Option<Observed>,
     /// Time to mitigate; `None` if nobody asked before the fault.
     pub mitigate: Option<Observed>,
-    /// Time to restore; `None` if the accounts concerned had no traffic before the fault, or all.
+    /// Time to restore; `None` if the accounts concerned had too little traffic before the fault to
+    /// tell, or all.
     pub restore: Option<Observed>,
     /// Success rate of requests that arrived during the fault; NaN if there were none.
     pub success_rate_during: f64,

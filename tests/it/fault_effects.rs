@@ -14,13 +14,18 @@ fn effect(fault: &str, rate: u32, settings: &str) -> FaultImpact {
 }
 
 fn effect_within(duration: &str, fault: &str, rate: u32, settings: &str) -> FaultImpact {
+    let arm = format!("strategy = \"round_robin\", {settings}");
+    effect_of(&arm, duration, fault, rate)
+}
+
+fn effect_of(arm: &str, duration: &str, fault: &str, rate: u32) -> FaultImpact {
     let text = format!(
         r#"
         question = "Are the effects of a fault measured as defined?"
         expectation = "Yes."
         duration = "{duration}"
         replications = 1
-        strategies = [{{ name = "arm", strategy = "round_robin", {settings} }}]
+        strategies = [{{ name = "arm", {arm} }}]
         [models.m]
         service = {{ total = "10ms" }}
         [[accounts]]
@@ -156,6 +161,19 @@ fn a_shift_of_shares_detects() {
         [after(10_000), after(1_000), not_within(231)],
         597.0 / 600.0,
     );
+}
+
+/// Whoever chooses blindly notices nothing. Of 10 dispatches in a window, though, fewer than 2.5
+/// go to the account in one window of eighteen by chance: so few show no share at all.
+#[test]
+fn chance_detects_nothing() {
+    let blind = "strategy = \"random\", breaker = false, max_attempts = 1";
+    let long = OUTAGE.replace("60s", "600s");
+    for (rate, restore) in [(1, 0), (7, 0), (9, 1)] {
+        let effect = effect_of(blind, "1000s", &long, rate);
+        assert_eq!(effect.detect, [not_within(600)], "{rate} rps");
+        assert_eq!(effect.restore.len(), restore, "{rate} rps");
+    }
 }
 
 /// Arrivals stop at 130 s, in the middle of the fault: nothing is known of what came after, least

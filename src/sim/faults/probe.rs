@@ -21,6 +21,9 @@ const AFTER: usize = 1800;
 const DEGRADED_BELOW: f64 = 0.99;
 const DEGRADED_ABOVE: f64 = 1.2;
 const LEAST_FOR_P99: u64 = 200;
+/// Fewest dispatches of a window that the accounts concerned get in the mean, if their share is to
+/// tell anything: half of 40 is three standard deviations away by chance (Poisson).
+const LEAST_FOR_SHARE: u64 = 40;
 const DETECTED_BELOW: f64 = 0.5;
 const RESTORED_ABOVE: f64 = 0.9;
 
@@ -68,7 +71,7 @@ pub(super) struct Probe<'a> {
 struct Former {
     /// `None` if nobody asked.
     level: Option<Level>,
-    /// `None` if the accounts concerned had no traffic.
+    /// `None` if the accounts concerned had no traffic, or too little.
     share: Option<f64>,
 }
 
@@ -186,7 +189,7 @@ impl<'a> Probe<'a> {
             let slices = self.stretch(0, self.before);
             self.former = Some(Former {
                 level: Level::of(&slices),
-                share: share(&slices).filter(|share| *share > 0.0),
+                share: share(&slices).filter(|_| is_telling(&slices, self.before)),
             });
         }
         let whole = certain == self.watched;
@@ -339,6 +342,13 @@ fn share(slices: &[&Slice]) -> Option<f64> {
     let all: u64 = slices.iter().map(|slice| slice.dispatches).sum();
     let concerned: u64 = slices.iter().map(|slice| slice.concerned).sum();
     (all > 0).then(|| concerned as f64 / all as f64)
+}
+
+/// Whether the accounts concerned get enough in these seconds, which are `count`, for their share
+/// of a window to tell something.
+fn is_telling(slices: &[&Slice], count: usize) -> bool {
+    let concerned: u64 = slices.iter().map(|slice| slice.concerned).sum();
+    concerned > 0 && (concerned * WINDOW as u64) >= LEAST_FOR_SHARE * count as u64
 }
 
 /// How well a stretch of time went.
