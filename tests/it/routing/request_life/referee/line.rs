@@ -96,7 +96,7 @@ impl Referee {
         }
     }
 
-    /// Half of its time is left, or as much as the fastest is expected to take.
+    /// Half of its time is left, or three times as much as the fastest is expected to take.
     pub(super) fn has_time(&self, now: Timestamp, handle: RequestHandle) -> bool {
         let request = &self.requests[&handle.0];
         let left = request.deadline.since(now);
@@ -112,7 +112,10 @@ impl Referee {
         };
         let eligible = self.eligible(now, &request.features).into_iter();
         let soonest = eligible.map(expected).reduce(f64::min).unwrap_or(0.0);
-        let enough = left.as_nanos() >= half || left >= Duration::from_secs_f64(soonest);
+        let surely = Duration::from_secs_f64(soonest)
+            .as_nanos()
+            .saturating_mul(3);
+        let enough = left.as_nanos() >= half || left.as_nanos() >= surely;
         now < request.deadline && enough
     }
 
