@@ -5,9 +5,14 @@
 
 mod balance;
 mod breakers;
+mod honesty;
 mod latency;
+mod metering;
+mod overload;
 mod quotas;
 mod retries;
+mod spread;
+mod table;
 
 use routelab::experiment::results::{ScenarioResults, StrategyResults};
 use routelab::experiment::run::{RunOptions, run};
