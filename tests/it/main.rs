@@ -11,6 +11,7 @@ mod fault_effects;
 mod fault_kinds;
 mod gallery;
 mod health_scope;
+mod hostile;
 mod idle;
 mod incidents;
 mod kill;

@@ -1,5 +1,7 @@
 //! Scenario files that are wrong: each with the whole message that its author sees.
 
+mod broken_files;
+
 use proptest::prelude::*;
 use routelab::experiment::scenario::{self, Overrides};
 use std::path::Path;

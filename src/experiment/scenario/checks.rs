@@ -7,8 +7,10 @@ use super::faults::Faults;
 use super::models::Models;
 use super::workload::Workload;
 use crate::request::ModelIndex;
+use crate::routing::account::Availability;
 use crate::time::{Duration, Timestamp};
 use crate::upstream::config::{AccountBehaviour, CalmFailure, FaultKind, Link, Trouble};
+use crate::workload::config::{Arrivals, RequestClass};
 
 /// Requests that a 99th percentile needs: a hundred beyond it.
 const ENOUGH_FOR_P99: f64 = 10_000.0;
@@ -38,6 +40,19 @@ pub(super) fn size(workload: &Workload, size: &Size, findings: &Findings) {
     let Some(arrivals) = &workload.arrivals else {
         return;
     };
+    if let Arrivals::Piecewise(segments) = arrivals
+        && let Some(late) = segments
+            .iter()
+            .find(|segment| segment.start >= Timestamp::ZERO + size.duration)
+    {
+        let start = late.start.since(Timestamp::ZERO);
+        let label = format!(
+            "one starts at {start}, but arrivals stop at {}",
+            size.duration
+        );
+        let finding = Finding::warning("segments that never begin").at(size.at, label);
+        findings.push(finding.help("start it earlier, or make `duration` longer"));
+    }
     let until = |end| arrivals.expected_before(Timestamp::ZERO + end);
     let traced = || workload.trace.as_ref().map(|file| file.requests() as f64);
     let Some(requests) = until(size.duration).or_else(traced) else {
@@ -83,6 +98,7 @@ pub(super) fn served(
             );
             continue;
         };
+        never_served(class, span, model, pool, findings);
         let mut output = class.output_tokens.mean();
         if let Some(limit) = class.max_output_tokens {
             output = output.min(f64::from(limit));
@@ -99,6 +115,39 @@ pub(super) fn served(
             );
         }
     }
+}
+
+/// Warns of a class that everybody who serves its model would refuse, while nothing changes.
+fn never_served(class: &RequestClass, span: Span, model: &str, pool: &Pool, findings: &Findings) {
+    let serving = || {
+        let accounts = pool.accounts.iter();
+        accounts.filter(|account| account.models.iter().any(|m| m.model == class.model))
+    };
+    let name = &class.name;
+    if serving().all(|account| account.availability != Availability::Enabled) {
+        let title = format!("every account that serves `{model}` is out of service");
+        let finding = Finding::warning(title).at(span, format!("class `{name}` asks for it"));
+        findings.push(finding.help("set `availability = \"enabled\"` for one of them"));
+    }
+    let wishes = &class.preferences;
+    let required = wishes.provider.filter(|_| wishes.provider_required);
+    let best = serving().flat_map(|account| &account.models);
+    let best = best.filter(|served| served.model == class.model);
+    let best = best.map(|served| served.quality).max().unwrap_or(0);
+    let refused = if let Some(provider) = required
+        && serving().all(|account| account.provider != provider)
+    {
+        format!("they require {provider}, which does not serve `{model}`")
+    } else if let Some(least) = wishes.minimum_quality
+        && least > best
+    {
+        format!("they require a quality of {least}; the best of `{model}` is {best}")
+    } else {
+        return;
+    };
+    let title = format!("`smart` would refuse all requests of class `{name}`");
+    let finding = Finding::warning(title).at(span, refused);
+    findings.push(finding.help("change the `preferences` of the class, or the accounts"));
 }
 
 /// Checks that somebody serves what the rows of a trace ask for, and that they fit.

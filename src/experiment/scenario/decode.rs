@@ -111,8 +111,23 @@ pub(super) fn count(range: RangeInclusive<u64>) -> impl Fn(&Node) -> Decoded<u64
                 (range.start(), range.end()),
             )),
         },
-        _ => Err(wrong_type(node, "a whole number")),
+        _ => Err(no_number(node, "a whole number")),
     }
+}
+
+/// The value is no number; it may be one in quotes, with a unit, or in percent.
+fn no_number(node: &Node, expected: &str) -> Problem {
+    let mut problem = wrong_type(node, expected);
+    let text = node.text().unwrap_or_default().trim();
+    let share = text.strip_suffix('%').map(|digits| digits.trim().parse());
+    problem.help = match share {
+        Some(Ok::<f64, _>(percent)) => Some(format!("write a share of 1: {}", percent / 100.0)),
+        _ if text.starts_with(|first: char| first.is_ascii_digit()) => {
+            Some("write a plain number, without quotes and unit".into())
+        }
+        _ => None,
+    };
+    problem
 }
 
 /// A whole number that fits into 32 bits, at least `least`.
@@ -127,7 +142,7 @@ pub(super) fn number(range: RangeInclusive<f64>) -> impl Fn(&Node) -> Decoded<f6
         let number = match node.value {
             Value::Integer(number) => number as f64,
             Value::Float(number) => number,
-            _ => return Err(wrong_type(node, "a number")),
+            _ => return Err(no_number(node, "a number")),
         };
         if range.contains(&number) {
             Ok(number)
@@ -231,7 +246,8 @@ fn quantity<T>(
             return parse(text).map_err(|UnitError(message)| {
                 let (why, help) = message.split_once("; ").unwrap_or((&message, ""));
                 let help = Some(help).filter(|help| !help.is_empty());
-                Problem::of_key(what, why, help.map_or_else(|| example("3"), str::to_owned))
+                let such = || format!("such as {}", example("3"));
+                Problem::of_key(what, why, help.map_or_else(such, str::to_owned))
             });
         }
         Value::Integer(number) => number.to_string(),

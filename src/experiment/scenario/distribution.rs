@@ -189,6 +189,11 @@ fn mixture(section: &mut Section, measure: Measure, findings: &Findings) -> Made
     let example = "[{ weight = 99, kind = ... }, { weight = 1, kind = ... }]";
     section.required_node("parts", example)?;
     let parts = section.list("parts")?;
+    if parts.is_empty() {
+        let finding = Finding::error("a mixture of nothing").at(section.span("parts"), "empty");
+        findings.push(finding.help(format!("such as parts = {example}")));
+        return None;
+    }
     let parts: Vec<_> = parts
         .iter()
         .map(|part| {

@@ -7,7 +7,7 @@
 
 use super::decode::{self, Decoded};
 use super::diagnostics::{Finding, Findings, Span};
-use super::document::{Node, Table};
+use super::document::{Node, Table, Value};
 
 /// One table while it is read.
 pub(super) struct Section<'a> {
@@ -95,7 +95,7 @@ impl<'a> Section<'a> {
     ) -> Option<Self> {
         let place = place.into();
         let Some(table) = node.table() else {
-            findings.push(decode::wrong_type(node, "a table").finding(&place, node));
+            findings.push(no_table(node, &place));
             return None;
         };
         Some(Self::new(table, node.span, place, findings))
@@ -202,8 +202,18 @@ impl<'a> Section<'a> {
         let Some(node) = self.node(key) else {
             return Some(&[]);
         };
-        let super::document::Value::Array(items) = &node.value else {
-            let problem = decode::wrong_type(node, "an array");
+        let Value::Array(items) = &node.value else {
+            let mut problem = decode::wrong_type(node, "an array");
+            if node.table().is_some_and(|table| !table.inline) {
+                let within = self
+                    .place
+                    .strip_prefix('[')
+                    .and_then(|p| p.strip_suffix(']'));
+                let within = within.map_or_else(String::new, |within| format!("{within}."));
+                problem.help = Some(format!(
+                    "there can be several: write [[{within}{key}]], with double brackets"
+                ));
+            }
             self.findings.push(problem.finding(key, node));
             return None;
         };
@@ -256,7 +266,10 @@ impl<'a> Section<'a> {
             let mut all = known().chain(self.refused.iter().copied());
             if all.all(|key| key != entry.key) {
                 meant.extend(decode::nearest(&entry.key, known()));
-                let (label, _) = decode::suggest("key", &entry.key, known());
+                let (mut label, _) = decode::suggest("key", &entry.key, known());
+                if decode::nearest(&entry.key, known()).is_none() && is_of_the_top(&entry.key) {
+                    label = "it belongs before the first [section], at the top of the file".into();
+                }
                 let key = decode::shortened(&entry.key);
                 self.findings.push(
                     Finding::error(format!("unknown key `{key}` in {}", self.place))
@@ -274,4 +287,34 @@ impl<'a> Section<'a> {
             }
         }
     }
+}
+
+/// The finding about a section that is no table.
+fn no_table(node: &Node, place: &str) -> Finding {
+    let label = format!("expected a table, found {}", node.kind());
+    let finding = Finding::error(format!("{place} has the wrong type")).at(node.span, label);
+    match &node.value {
+        Value::Array(items) if items.iter().all(|item| item.table().is_some()) => {
+            finding.help("there is only one: write it with single brackets")
+        }
+        _ => finding,
+    }
+}
+
+/// Whether a key stands outside all sections. One that is written below a header belongs to that
+/// section, which is TOML's way, and a surprise to most.
+fn is_of_the_top(key: &str) -> bool {
+    [
+        "question",
+        "expectation",
+        "duration",
+        "warmup",
+        "seed",
+        "policy_seed",
+        "replications",
+        "latency_objective",
+        "strategies",
+        "baseline",
+    ]
+    .contains(&key)
 }

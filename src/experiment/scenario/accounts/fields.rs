@@ -3,7 +3,7 @@
 use super::Context;
 use crate::experiment::scenario::capacity;
 use crate::experiment::scenario::decode;
-use crate::experiment::scenario::diagnostics::{Findings, Span};
+use crate::experiment::scenario::diagnostics::{Finding, Findings, Span};
 use crate::experiment::scenario::document::{Node, Value};
 use crate::experiment::scenario::models::{ModelFields, Services};
 use crate::experiment::scenario::regions;
@@ -110,6 +110,21 @@ fn availability(node: &Node) -> decode::Decoded<Availability> {
     Ok(AVAILABILITY[at].1)
 }
 
+/// A model that is named twice; only an array can.
+fn twice(offers: &[(usize, Offer)]) -> Option<Finding> {
+    let mut seen = BTreeMap::new();
+    offers.iter().find_map(|(at, offer)| {
+        let before = seen.insert(*at, offer.span)?;
+        let title = format!("model `{}` is named twice", decode::shortened(offer.name));
+        let finding = Finding::error(title).at(offer.span, "named again here");
+        Some(
+            finding
+                .also(before, "first named here")
+                .help("remove one of them"),
+        )
+    })
+}
+
 /// Reads `models`: names, or a table from names to what differs.
 fn models<'a>(
     section: &mut Section<'a>,
@@ -143,7 +158,14 @@ fn models<'a>(
             return Field::Bad;
         }
     };
-    let offers: Option<BTreeMap<_, _>> = offers.into_iter().collect();
+    let offers: Option<Vec<(usize, Offer)>> = offers.into_iter().collect();
+    if let Some(offers) = &offers
+        && let Some(finding) = twice(offers)
+    {
+        context.findings.push(finding);
+        return Field::Bad;
+    }
+    let offers: Option<BTreeMap<_, _>> = offers.map(|offers| offers.into_iter().collect());
     match offers {
         Some(offers) if offers.is_empty() => {
             empty(node, context.findings);

@@ -163,7 +163,10 @@ fn named(node: &Node, context: &Context) -> Option<(Vec<String>, BTreeSet<usize>
         Value::Array(items) if !items.is_empty() => items,
         _ => {
             let expected = "the id of an account, several in an array, or \"all\"";
-            let problem = decode::wrong_type(node, expected);
+            let mut problem = decode::wrong_type(node, expected);
+            if matches!(node.value, Value::Array(_)) {
+                problem.label = format!("expected {expected}, found an empty array");
+            }
             findings.push(problem.finding("accounts", node));
             return None;
         }
