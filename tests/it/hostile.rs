@@ -164,3 +164,88 @@ proptest! {
         }
     }
 }
+
+/// What is thrown at the engine is not always refused before: unmaimed, all of it is run.
+#[test]
+fn what_is_whole_is_run() {
+    for file in FILES {
+        let overrides = Overrides::default();
+        let loaded = parse("whole.toml", file, Path::new("."), &overrides);
+        assert!(is_small(
+            &loaded.unwrap_or_else(|found| panic!("{found}")).scenario
+        ));
+    }
+}
+
+/// A good trace of each format: name, header, and rows of two numbers after a time in milliseconds.
+const TRACES: [(&str, &str, &str); 3] = [
+    (
+        "azure",
+        "TIMESTAMP,ContextTokens,GeneratedTokens\n",
+        "2024-05-10 00:00:0T.0,I,O\n",
+    ),
+    (
+        "mooncake",
+        "",
+        "{\"timestamp\": T000, \"input_length\": I, \"output_length\": O, \"hash_ids\": [1, 2]}\n",
+    ),
+    ("csv", "arrival_s,input_tokens,output_tokens\n", "T,I,O\n"),
+];
+
+/// Nine requests, one a second, at one account.
+const REPLAY: &str = r#"
+    question = "What if the trace is broken?"
+    expectation = "It is said."
+    strategies = ["round_robin"]
+    replications = 1
+    models = { m = {} }
+    accounts = [{ id = "a", provider = "custom", models = ["m"], service = { total = "1s" } }]
+    workload = { arrivals = "trace", path = "trace", format = "FORMAT", classes = [
+        { name = "all", model = "m" },
+    ] }
+    "#;
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(150))]
+
+    /// Traces in which stretches are cut, doubled and overwritten, by text or by any bytes.
+    #[test]
+    fn maimed_traces_are_refused_or_replayed(
+        (format, header, row) in prop::sample::select(TRACES.to_vec()),
+        cuts in prop::collection::vec(
+            (any::<prop::sample::Index>(), 0usize..12, prop_oneof![
+                prop::collection::vec(any::<u8>(), 0..6),
+                "[0-9]{0,25}".prop_map(String::into_bytes),
+                "[-+.,eE\"{}\\[\\]\n]{0,3}".prop_map(String::into_bytes),
+            ]),
+            0..4,
+        ),
+    ) {
+        let rows = (1..=9).map(|t| {
+            row.replace('T', &t.to_string()).replace('I', "600").replace('O', "7")
+        });
+        let mut bytes = (header.to_owned() + &rows.collect::<String>()).into_bytes();
+        let whole = cuts.is_empty();
+        for (at, length, put) in cuts {
+            let start = at.index(bytes.len().max(1)).min(bytes.len());
+            let end = (start + length).min(bytes.len());
+            bytes.splice(start..end, put);
+        }
+        let directory = tempfile::tempdir().unwrap();
+        std::fs::write(directory.path().join("trace"), &bytes).unwrap();
+        let text = REPLAY.replace("FORMAT", format);
+        match parse("replay.toml", &text, directory.path(), &Overrides::default()) {
+            Err(found) => {
+                let message = found.render(false);
+                prop_assert!(!whole && message.contains("trace"), "{}", message);
+            }
+            Ok(loaded) => {
+                let results = support::results(&loaded.scenario, 1);
+                let counts = results.strategies[0].replications[0].counts;
+                let ended = counts.successes + counts.failures + counts.rejections;
+                prop_assert_eq!(counts.simulated, ended);
+                prop_assert!(!whole || counts.simulated == 9);
+            }
+        }
+    }
+}
