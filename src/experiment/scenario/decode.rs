@@ -320,7 +320,7 @@ pub(super) fn suggest<'n>(
     };
     let mut all: Vec<&str> = known.clone().take(31).collect();
     let help = if all.is_empty() {
-        format!("the scenario defines no {what}")
+        format!("the scenario defines no {what}: add it in [{what}s]")
     } else {
         let more = all.len() == 31;
         all.truncate(30);
