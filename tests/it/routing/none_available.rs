@@ -149,31 +149,31 @@ fn the_line_is_bounded_and_so_is_the_wait() {
     config.max_waiting = 3;
     let mut stage = Stage::new(&config, &accounts(1));
     let limited = stage.send(at(0), &features());
-    stage.limit(at(0), limited, Some(secs(20)));
+    stage.limit(at(0), limited, Some(secs(10)));
     let line: Vec<_> = [1, 2, 3].map(|i| line_up(&mut stage, i)).into();
     let refused = stage.request(at(4), &features()).ended().unwrap();
     assert_eq!(
         refused.outcome,
         Outcome::Rejected(Rejection::TooManyWaiting)
     );
-    assert_eq!(refused.retry_at, Some(at(20_000)));
+    assert_eq!(refused.retry_at, Some(at(10_000)));
     let notes = &mut stage.notes;
     stage.gateway.on_client_gone(at(5), line[1], notes);
     let gone = stage.drain().ended().unwrap();
     assert_eq!(gone.outcome, Outcome::Failed(FailureKind::Cancelled));
     assert!(gone.waited);
     let last = line_up(&mut stage, 6);
-    let served = stage.timer(at(20_000)).0;
+    let served = stage.timer(at(10_000)).0;
     assert_eq!(whose(&served), [line[0], line[2], last]);
     // Full, and nobody gets done: one waits for its deadline.
     let mut full = account(0);
     full.max_in_flight = 3;
-    stage.gateway.upsert(at(20_000), full);
-    let handle = line_up(&mut stage, 20_001);
+    stage.gateway.upsert(at(10_000), full);
+    let handle = line_up(&mut stage, 10_001);
     for now in [30_001, 30_003, 30_006] {
         stage.timer(at(now));
     }
-    let ended = stage.timer(at(50_001)).0;
+    let ended = stage.timer(at(40_001)).0;
     let [Event::RequestEnded(whose, record)] = ended[..] else {
         panic!("{ended:?}");
     };
@@ -197,10 +197,11 @@ fn nobody_waits_in_vain() {
     line_up(&mut stage, 30_001);
 }
 
-/// A probe goes to the first in line that has the time for an answer. The reference for an account
-/// that is not measured is 5 s: who has 4 s left is passed over. Were it probed with, the probe
-/// would be cut short, as would the next one's, and nobody would ever close the breaker: in
-/// `p13_everything_fails_for_ten_seconds` that is what the whole line would do.
+/// A probe goes to the first in line that surely has the time for an answer, three times what one
+/// is expected to take. The reference for an account that is not measured is 5 s: who has not quite
+/// 15 s left is passed over. Were it probed with, the probe might be cut short, as the next one's,
+/// and nobody would close the breaker: in `p13_everything_fails_for_ten_seconds` that is what the
+/// whole line would do.
 #[test]
 fn who_has_too_little_time_is_passed_over() {
     let mut config = waiting(Strategy::RoundRobin);
@@ -210,8 +211,8 @@ fn who_has_too_little_time_is_passed_over() {
         let sent = stage.send(at(0), &features());
         stage.fail(at(0), sent, FailureKind::Unavailable);
     }
-    let short = line_up(&mut stage, 3_000);
-    let probe = line_up(&mut stage, 4_001);
+    let short = line_up(&mut stage, 13_999);
+    let probe = line_up(&mut stage, 14_001);
     line_up(&mut stage, 20_000);
     let mut events = vec![];
     while events.is_empty() {
@@ -221,7 +222,7 @@ fn who_has_too_little_time_is_passed_over() {
     }
     let (first, _) = sent(&events)[0];
     assert_eq!(first.request, probe);
-    // Measured at half a second, it takes the one with 3.5 s left too.
+    // Measured at half a second, it takes the one with 14.5 s left too.
     let events = stage.succeed(at(29_500), first).0;
     assert_eq!(whose(&events), [short]);
     assert_eq!(stage.gateway.waiting(), 1);

@@ -214,8 +214,8 @@ fn who_leaves_leaves_the_others() {
 
 /// The leader is held until its deadline; ten more a second have come since, and each answer takes
 /// half a second. Were the first of them to lead, with a tenth of a second left, it would be cut
-/// short, and so the next one, for ever. The first with half a second left leads, and all who are
-/// still there are answered.
+/// short, and so the next one, for ever. The first with three times half a second left leads, and
+/// all who are still there are answered.
 #[test]
 fn who_has_too_little_time_does_not_lead() {
     let mut stage = stage(1);
@@ -226,7 +226,7 @@ fn who_has_too_little_time_does_not_lead() {
     // (Not as a timeout, which would teach that answers take thirty seconds.)
     let events = stage.fail(at(40_000), held, FailureKind::Cancelled).0;
     let second = sent(&events)[0];
-    assert_eq!(second.request, RequestHandle(5), "half a second left");
+    assert_eq!(second.request, RequestHandle(15), "1.5 s left");
     let mut late = 0;
     while stage.gateway.next_timer() < at(40_500) {
         let now = stage.gateway.next_timer();
