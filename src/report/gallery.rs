@@ -16,14 +16,17 @@ use crate::experiment::results::ScenarioResults;
 use std::path::Path;
 
 /// Windows of a timeline, at most: as many as its chart has points.
-pub const MOST_WINDOWS: u64 = 120;
+pub const MOST_WINDOWS: u64 = 60;
+
+/// Files that are not kept: by account and window, or of successes alone.
+const LEFT_OUT: [&str; 2] = ["timeline_lanes.csv", "_ok.hgrm"];
 
 /// Bytes of a file, at most; charts are drawn for a page and have their limit in that.
-const LARGEST: usize = 256 << 10;
+const LARGEST: usize = 512 << 10;
 
 /// Writes the results of a scenario without the files that are large or tell of the machine:
-/// whatever is larger than 256 KiB (`timeline_lanes.csv`, say), the histograms of successes alone,
-/// and `environment.json`. The manifest lists what is there.
+/// `timeline_lanes.csv`, the histograms of successes alone, whatever is larger than 512 KiB (the
+/// `accounts.csv` of a thousand accounts), and `environment.json`. The manifest lists what is there.
 ///
 /// # Errors
 /// If `dir` is not ours to replace or the disk refuses. An earlier result then stands as it was.
@@ -37,7 +40,7 @@ pub fn write(results: &ScenarioResults, dir: &Path) -> Result<(), WriteError> {
 
 fn is_kept(file: &File) -> bool {
     let small = file.content.len() <= LARGEST || file.path.ends_with(".svg");
-    small && !file.path.ends_with("_ok.hgrm")
+    small && !LEFT_OUT.iter().any(|end| file.path.ends_with(end))
 }
 
 /// Writes the page into the folder that holds the results.

@@ -127,11 +127,23 @@ fn index_row(results: &ScenarioResults) -> String {
         };
         let arms = results.strategies.iter();
         let levels = arms.filter_map(|arm| Some((metric(arm, what)?.mean, &arm.name)));
-        let best = levels.max_by(|a, b| (sign * a.0).total_cmp(&(sign * b.0)));
-        best.map_or_else(
-            || "-".to_owned(),
-            |(level, name)| format!("{name}, {}", show(level)),
-        )
+        let levels: Vec<_> = levels.collect();
+        let best = levels
+            .iter()
+            .max_by(|a, b| (sign * a.0).total_cmp(&(sign * b.0)));
+        let Some((level, name)) = best else {
+            return "-".to_owned();
+        };
+        let shown = show(*level);
+        match levels
+            .iter()
+            .filter(|(level, _)| show(*level) == shown)
+            .count()
+        {
+            1 => format!("{name}, {shown}"),
+            all if all == levels.len() => format!("{shown} for all"),
+            some => format!("{name} and {} more, {shown}", some - 1),
+        }
     };
     format!(
         "| [{0}](#{0}) | {1} | {2} | {3} | {4} |\n",
