@@ -93,6 +93,10 @@ fn panel(x: Axis, y: Axis) -> Panel {
     }
 }
 
+/// Decades of an axis of time, as a ratio: answers from a cache take no time at all, and would
+/// leave all others the right edge.
+const SPAN: f64 = 1_000.0;
+
 /// Latencies from the quantile `lowest` of the fastest strategy to the slowest request.
 fn time_axis(results: &ScenarioResults, lowest: f64) -> Axis {
     let distributions = || results.strategies.iter().map(|arm| &arm.latency.all);
@@ -100,7 +104,7 @@ fn time_axis(results: &ScenarioResults, lowest: f64) -> Axis {
     let high = distributions().map(Histogram::max);
     let seconds = low.chain(high).map(Duration::as_secs_f64);
     let (low, high) = extent(seconds.filter(|s| *s > 0.0)).unwrap_or((0.1, 10.0));
-    Axis::log(LABEL, low, high * 1.05)
+    Axis::log(LABEL, low.max(high / SPAN), high * 1.05)
 }
 
 /// Percentiles end where fewer than ten requests lie beyond: what follows is chance.
@@ -153,7 +157,14 @@ fn mark(canvas: &mut Canvas, results: &ScenarioResults, line: impl Fn(f64) -> Op
         canvas.dashed(&line, 1.0, GREY, 4.0);
         let vertical = line[0].0 == line[1].0;
         let (place, anchor) = if vertical {
-            ((line[0].0, line[0].1 - 9.0), Anchor::Middle)
+            // To either side, because the two may stand close together.
+            let earlier = deadline.is_some_and(|(_, deadline)| at < deadline);
+            let (aside, anchor) = if earlier {
+                (4.0, Anchor::End)
+            } else {
+                (-4.0, Anchor::Start)
+            };
+            ((line[0].0 + aside, line[0].1 - 9.0), anchor)
         } else {
             ((line[1].0 + 6.0, line[0].1 - 8.0), Anchor::Start)
         };
