@@ -26,7 +26,8 @@ const LARGEST: usize = 512 << 10;
 
 /// Writes the results of a scenario without the files that are large or tell of the machine:
 /// `timeline_lanes.csv`, the histograms of successes alone, whatever is larger than 512 KiB (the
-/// `accounts.csv` of a thousand accounts), and `environment.json`. The manifest lists what is there.
+/// `accounts.csv` of a thousand accounts), and `environment.json`. The manifest lists what is
+/// there.
 ///
 /// # Errors
 /// If `dir` is not ours to replace or the disk refuses. An earlier result then stands as it was.
