@@ -49,9 +49,9 @@ impl std::fmt::Display for RunError {
             }
             Self::Endless(requests) => write!(
                 f,
-                "{requests} requests of a replication would never end: an account hangs, or needs \
-                 more than 500 years, and neither `deadline` nor `attempt_timeout` is set in \
-                 [routing]"
+                "{requests} requests of a replication would never end: an account hangs, needs \
+                 more than 500 years, or never comes back to those in line, and neither `deadline` \
+                 nor `attempt_timeout` is set in [routing]"
             ),
             Self::InvariantBroken(what) => write!(f, "broken invariant: {what}; please report it"),
         }

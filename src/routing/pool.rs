@@ -233,9 +233,11 @@ impl Pool {
         }
     }
 
-    /// Nothing changes by time alone before this.
-    pub(super) const fn next_change(&self) -> Timestamp {
-        self.next_change
+    /// No target comes back by time alone before this; [`Timestamp::NEVER`] if none ever does. (The
+    /// ticks of the success window change scores, not who admits attempts.)
+    pub(super) fn next_wake(&self) -> Timestamp {
+        let next = self.wakes.peek();
+        next.map_or(Timestamp::NEVER, |Reverse((at, _))| *at)
     }
 
     fn tick_nanos(&self) -> u64 {

@@ -172,12 +172,14 @@ impl Gateway {
         Duration::from_nanos(soonest.saturating_mul(SURELY)).min(half)
     }
 
-    /// The line is looked through again when the pool changes by time alone, or at `quota`.
+    /// The line is looked through again when somebody may come back by time alone, or at `quota`.
+    /// If nobody ever does, there is no such time: a driver without deadlines then sees that these
+    /// requests never end.
     fn wake_at(&mut self, now: Timestamp, quota: Timestamp) {
         self.timers.wake = if self.waiting.is_empty() {
             Timestamp::NEVER
         } else {
-            let change = self.balancer.pool().next_change().min(quota);
+            let change = self.balancer.pool().next_wake().min(quota);
             change.max(now + Duration::from_nanos(1))
         };
     }

@@ -4,10 +4,11 @@
 use crate::stage::{Event, Sent, Stage, account, accounts, at, features, ms, once, retrying, secs};
 use routelab::record::{Outcome, Rejection, Strategy};
 use routelab::request::{AccountIndex, FailureKind, Provider};
-use routelab::routing::account::RateLimits;
+use routelab::routing::account::{Availability, RateLimits};
 use routelab::routing::breaker::BreakerState;
 use routelab::routing::config::{RoutingConfig, WhenNoneAvailable};
 use routelab::routing::gateway::{Action, RequestHandle};
+use routelab::time::Timestamp;
 
 fn when(when_none_available: WhenNoneAvailable, config: RoutingConfig) -> RoutingConfig {
     RoutingConfig {
@@ -184,6 +185,29 @@ fn the_line_is_bounded_and_so_is_the_wait() {
     );
 }
 
+/// Whoever waits for accounts that never come back, without a deadline, sets no timer for ever: so
+/// a driver can see that nothing more will happen.
+#[test]
+fn who_waits_for_nobody_sets_no_timer() {
+    let mut config = waiting(Strategy::RoundRobin);
+    config.deadline = None;
+    let mut pool = accounts(1);
+    pool[0].max_in_flight = 1;
+    let mut stage = Stage::new(&config, &pool);
+    let first = stage.send(at(0), &features());
+    line_up(&mut stage, 1);
+    pool[0].availability = Availability::Disabled;
+    stage.gateway.upsert(at(2), pool[0].clone());
+    stage.succeed(at(3), first);
+    let mut left = 10;
+    while stage.gateway.next_timer() != Timestamp::NEVER {
+        assert!(left > 0, "it is woken again and again");
+        left -= 1;
+        stage.timer(stage.gateway.next_timer());
+    }
+    assert_eq!(stage.gateway.waiting(), 1);
+}
+
 /// Where nobody comes back before the deadline there is nothing to wait for.
 #[test]
 fn nobody_waits_in_vain() {
@@ -286,7 +310,7 @@ fn somebody_elses_quota_wakes_nobody() {
     stage.send(at(0), &wish);
     let told = stage.request(at(1), &wish).0;
     assert!(matches!(told[..], [Event::Waits(_)]), "{told:?}");
-    assert_eq!(stage.gateway.next_timer(), at(6_000), "the pool's own tick");
+    assert_eq!(stage.gateway.next_timer(), at(30_000), "a deadline");
 }
 
 /// An account that is added serves the line.
