@@ -21,6 +21,8 @@ pub mod distribution;
 pub mod exp;
 pub mod experiment;
 pub mod histogram;
+#[cfg(feature = "live")]
+pub mod live;
 pub mod record;
 pub mod report;
 pub mod request;

@@ -15,6 +15,8 @@ mod hostile;
 mod idle;
 mod incidents;
 mod kill;
+#[cfg(feature = "live")]
+mod live;
 mod memory;
 mod metrics;
 mod mooncake;
