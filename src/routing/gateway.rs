@@ -240,7 +240,8 @@ impl Gateway {
         let index = self.balancer.upsert(now, account);
         self.statistics.grow(self.balancer.pool().accounts());
         if !self.waiting.is_empty() {
-            // Somebody new may be available.
+            // Somebody new may be available, or the last one be gone.
+            self.waiting.account_described();
             self.timers.wake = now;
         }
         index
@@ -280,7 +281,7 @@ impl Gateway {
         }
         if !self.waiting.is_empty() {
             // First come, first served.
-            self.wake(now);
+            self.follow_up(now, observer);
         }
         self.budget.deposit(now);
         match self
@@ -711,7 +712,8 @@ impl Gateway {
             }
         }
         if self.timers.wake <= now {
-            self.wake(now);
+            self.wake(now, observer);
+            self.start_promoted(now, observer);
         }
     }
 
@@ -720,7 +722,7 @@ impl Gateway {
     #[inline]
     fn follow_up(&mut self, now: Timestamp, observer: &mut impl Observer) {
         if !self.waiting.is_empty() {
-            self.wake(now);
+            self.wake(now, observer);
         }
         if !self.promoted.is_empty() {
             self.start_promoted(now, observer);

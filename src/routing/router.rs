@@ -267,7 +267,10 @@ impl SmartRouter {
 }
 
 /// Whether nobody could ever take the request, or just nobody now.
-fn rejection(balancer: &IntelligentLoadBalancer, features: &RequestFeatures) -> Rejection {
+pub(super) fn rejection(
+    balancer: &IntelligentLoadBalancer,
+    features: &RequestFeatures,
+) -> Rejection {
     let mut targets = (0..balancer.pool().targets() as u32).map(TargetIndex);
     if targets.all(|target| balancer.unsuited(target, features).is_some()) {
         Rejection::NotServed

@@ -6,11 +6,17 @@
 
 use crate::support::{results, scenario};
 use routelab::experiment::results::StrategyResults;
-use routelab::record::{Outcome, RequestRecord};
+use routelab::record::{Outcome, Rejection, RequestRecord};
 use routelab::request::FailureKind;
+use routelab::time::{Duration, Timestamp};
 
 /// A world of one account `a-1`; `more` is added to it, `account` to the account.
 fn world(account: &str, more: &str) -> StrategyResults {
+    world_of(100_000, account, more)
+}
+
+/// The same, where routing allows so many attempts in flight.
+fn world_of(max_in_flight: u32, account: &str, more: &str) -> StrategyResults {
     let text = format!(
         r#"
         question = "What does the fault do?"
@@ -32,7 +38,7 @@ fn world(account: &str, more: &str) -> StrategyResults {
         provider = "anthropic"
         models = ["m"]
         region = "here"
-        max_in_flight = 100000
+        max_in_flight = {max_in_flight}
         {account}
         [workload]
         arrivals = "constant"
@@ -61,6 +67,10 @@ fn fate(record: &RequestRecord) -> Fate {
         Outcome::Rejected(_) => Some(FailureKind::Cancelled),
     };
     (failure, record.sojourn().as_nanos() as f64 / 1e6)
+}
+
+fn secs(secs: u64) -> Timestamp {
+    Timestamp::ZERO + Duration::from_secs(secs)
 }
 
 fn arrival(record: &RequestRecord) -> f64 {
@@ -365,6 +375,25 @@ fn accounts_removed_and_added() {
         &arm,
         |t, _| if t < 50_000.0 { gone } else { (None, 3_000.0) },
     );
+}
+
+/// Who stands in line when the only account is removed is refused at that moment. Requests come ten
+/// a second, each takes 3 s, and one is answered at a time.
+#[test]
+fn an_account_removed_lets_nobody_wait_for_it() {
+    let account = "service = { total = \"3s\" }";
+    let removed = fault("kind = \"account_removed\"\nstart = \"50s\"");
+    let more = format!("[routing]\nwhen_none_available = \"wait\"\n{removed}");
+    let arm = world_of(1, account, &more);
+    let waiting = arm.requests.iter().filter(|r| r.waited);
+    let refused = waiting.filter(|r| r.outcome == Outcome::Rejected(Rejection::NoneAvailable));
+    assert!(refused.clone().count() > 200, "those of nearly 30 s");
+    assert!(refused.into_iter().all(|r| r.ended == secs(50)));
+    for late in arm.requests.iter().filter(|r| r.ended > secs(50)) {
+        let in_flight = late.outcome == Outcome::Success && late.ended <= secs(53);
+        let newcomer = !late.waited && late.arrived == late.ended;
+        assert!(in_flight || newcomer, "{late:?}");
+    }
 }
 
 /// Attempts are lost at their rate and noticed after 10 s; the others are late by the delay. The

@@ -17,13 +17,18 @@
 //! expected is not held against the account.
 //!
 //! Nobody waits in vain: where all who could take a request come back only after its deadline, it
-//! is refused at once, as without a line. One who cannot be served does not hold up those behind it
-//! that ask for something else.
+//! is refused at once, as without a line. Those in line are asked that again when their owner
+//! describes an account anew (takes it out, say), and leave at that moment: to let them stand until
+//! their deadline, while a newcomer is told at once, would cost their users seconds for nothing. A
+//! breaker that opens for longer, or a longer cool-down, is no such moment: who is left may
+//! surprise by an answer to an attempt in flight, and what is a guess costs at most the deadline.
+//! One who cannot be served does not hold up those behind it that ask for something else.
 
 use super::{Gateway, Observer, Outcome, Phase, RequestHandle, deadline_of};
 use crate::record::Rejection;
 use crate::request::RequestFeatures;
 use crate::routing::config::WhenNoneAvailable;
+use crate::routing::router::rejection;
 use crate::routing::slot_list::{Links, SlotList};
 use crate::time::{Duration, Timestamp};
 
@@ -38,6 +43,8 @@ const SURELY: u64 = 3;
 pub(super) struct Waiting {
     links: Links,
     line: SlotList,
+    /// Whether accounts have been described anew since the line was last looked through.
+    described: bool,
 }
 
 impl Waiting {
@@ -50,6 +57,11 @@ impl Waiting {
     /// Requests in line.
     pub const fn len(&self) -> u32 {
         self.line.len()
+    }
+
+    /// An account has been described anew.
+    pub const fn account_described(&mut self) {
+        self.described = true;
     }
 
     fn push(&mut self, slot: u32) {
@@ -91,27 +103,31 @@ impl Gateway {
             }
             When::Wait | When::LeastBad | When::Reject => {}
         }
-        let outcome = match self.requests.get_mut(slot).last_failure {
-            Some(kind) => Outcome::Failed(kind),
-            None => Outcome::Rejected(reason),
-        };
+        self.refuse(now, slot, reason, observer);
+    }
+
+    /// Ends a request that nobody takes: a retry with the failure that it has met.
+    fn refuse(
+        &mut self,
+        now: Timestamp,
+        slot: u32,
+        reason: Rejection,
+        observer: &mut impl Observer,
+    ) {
+        let failure = self.requests.get_mut(slot).last_failure;
+        let outcome = failure.map_or(Outcome::Rejected(reason), Outcome::Failed);
         self.give_answer(now, slot, outcome, observer);
     }
 
     /// Puts a request at the end of the line, unless that is too long, or waiting is in vain.
     fn line_up(&mut self, now: Timestamp, slot: u32) -> Result<(), Rejection> {
-        let deadline = self.deadline_at(slot);
-        let request = self.requests.get_mut(slot);
-        let barred = &request.tried[..request.barred];
-        if !self
-            .balancer
-            .may_serve_before(deadline, now, &request.features, barred)
-        {
+        if !self.has_hope(now, slot) {
             return Err(Rejection::NoneAvailable);
         }
         if self.waiting.len() >= self.config.max_waiting {
             return Err(Rejection::TooManyWaiting);
         }
+        let request = self.requests.get_mut(slot);
         request.phase = Phase::Waiting;
         request.waited = true;
         request.late = true;
@@ -121,10 +137,38 @@ impl Gateway {
         Ok(())
     }
 
-    /// Sends whoever in line can be served now, in order.
+    /// Whether somebody may take the request before its deadline.
+    fn has_hope(&mut self, now: Timestamp, slot: u32) -> bool {
+        let deadline = self.deadline_at(slot);
+        let request = self.requests.get_mut(slot);
+        let barred = &request.tried[..request.barred];
+        self.balancer
+            .may_serve_before(deadline, now, &request.features, barred)
+    }
+
+    /// Refuses those in line whom nobody can serve in time any more.
+    #[cold]
+    fn dismiss_the_hopeless(&mut self, now: Timestamp, observer: &mut impl Observer) {
+        let mut next = self.waiting.line.first();
+        while let Some(slot) = next {
+            next = self.waiting.links.after(slot);
+            if !self.has_hope(now, slot) {
+                self.waiting.remove(slot);
+                let features = &self.requests.get_mut(slot).features;
+                let reason = rejection(&self.balancer, features);
+                self.refuse(now, slot, reason, observer);
+            }
+        }
+    }
+
+    /// Sends whoever in line can be served now, in order. Whoever follows one that is refused is
+    /// only noted, see [`Self::start_promoted`].
     #[inline(never)]
-    pub(super) fn wake(&mut self, now: Timestamp) {
+    pub(super) fn wake(&mut self, now: Timestamp, observer: &mut impl Observer) {
         self.balancer.pool_mut().advance(now);
+        if std::mem::take(&mut self.waiting.described) {
+            self.dismiss_the_hopeless(now, observer);
+        }
         let mut quota = Timestamp::NEVER;
         let mut next = self.waiting.line.first();
         // What nobody takes now, nobody takes later in this pass: to send makes less room, not

@@ -1,10 +1,12 @@
 //! What becomes of a request that nobody can take, case by case. Random circumstances: the referee
 //! (`request_life`).
 
+mod taken_out;
+
 use crate::stage::{Event, Sent, Stage, account, accounts, at, features, ms, once, retrying, secs};
 use routelab::record::{Outcome, Rejection, Strategy};
 use routelab::request::{AccountIndex, FailureKind, Provider};
-use routelab::routing::account::{Availability, RateLimits};
+use routelab::routing::account::RateLimits;
 use routelab::routing::breaker::BreakerState;
 use routelab::routing::config::{RoutingConfig, WhenNoneAvailable};
 use routelab::routing::gateway::{Action, RequestHandle};
@@ -185,20 +187,17 @@ fn the_line_is_bounded_and_so_is_the_wait() {
     );
 }
 
-/// Whoever waits for accounts that never come back, without a deadline, sets no timer for ever: so
-/// a driver can see that nothing more will happen.
+/// Whoever waits for an attempt that never ends, without a deadline, sets no timer for ever: so a
+/// driver can see that nothing more will happen.
 #[test]
-fn who_waits_for_nobody_sets_no_timer() {
+fn who_waits_for_what_never_ends_sets_no_timer() {
     let mut config = waiting(Strategy::RoundRobin);
     config.deadline = None;
     let mut pool = accounts(1);
     pool[0].max_in_flight = 1;
     let mut stage = Stage::new(&config, &pool);
-    let first = stage.send(at(0), &features());
+    stage.send(at(0), &features());
     line_up(&mut stage, 1);
-    pool[0].availability = Availability::Disabled;
-    stage.gateway.upsert(at(2), pool[0].clone());
-    stage.succeed(at(3), first);
     let mut left = 10;
     while stage.gateway.next_timer() != Timestamp::NEVER {
         assert!(left > 0, "it is woken again and again");
