@@ -12,6 +12,7 @@ mod decode;
 mod diagnostics;
 mod distribution;
 mod document;
+mod effect;
 mod emit;
 mod faults;
 mod file;

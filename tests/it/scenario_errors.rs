@@ -3,7 +3,8 @@
 mod broken_files;
 
 use proptest::prelude::*;
-use routelab::experiment::scenario::{self, Overrides};
+use routelab::experiment::scenario::{self, Diagnostics, Overrides};
+use routelab::experiment::sweep::{Axis, Grid};
 use std::path::Path;
 
 /// A small scenario without findings; the broken ones below differ from it in one place or few.
@@ -383,6 +384,65 @@ fn a_class_that_no_client_asks_for_is_pointed_out() {
     let loaded = scenario::parse("broken.toml", &text, Path::new(""), &Overrides::default());
     let loaded = loaded.unwrap_or_else(|found| panic!("{found}"));
     insta::assert_snapshot!(loaded.warnings.render(false));
+}
+
+/// What the scenario's author is warned of.
+fn warned(text: &str, overrides: &Overrides) -> Diagnostics {
+    let loaded = scenario::parse("broken.toml", text, Path::new(""), overrides);
+    loaded.unwrap_or_else(|found| panic!("{found}")).warnings
+}
+
+#[test]
+fn wishes_that_no_strategy_looks_at_are_pointed_out() {
+    let text = with(", \"smart\"", "") + "preferences = { latency_tolerance = \"3s\" }\n";
+    insta::assert_snapshot!(warned(&text, &Overrides::default()).render(false));
+}
+
+/// Where strategies are chosen for a run, the file is not blamed for those left out, but an arm
+/// that makes nothing of its own settings is still told so.
+#[test]
+fn strategies_left_out_make_no_setting_idle() {
+    let text = plus("[routing]\nwhen_none_available = \"wait\"\nsmart = { low = \"random\" }")
+        .replace(
+            "\"least_connections\"",
+            "{ name = \"r\", strategy = \"random\", \
+            when_none_available = \"reject\", max_waiting = 3 }",
+        );
+    let chosen = |name: &str| Overrides {
+        strategies: Some(vec![name.into()]),
+        ..Overrides::default()
+    };
+    assert!(warned(&text, &chosen("round_robin")).is_empty());
+    let found = warned(&text, &chosen("r")).render(false);
+    assert!(found.contains("`max_waiting` has no effect"), "{found}");
+    assert_eq!(warned(&text, &chosen("r")).len(), 1, "{found}");
+}
+
+/// A sweep is told that a setting has no effect only if it has none in any of its cells.
+#[test]
+fn what_acts_in_one_cell_of_a_sweep_is_not_idle() {
+    let text = plus("[routing]\nmax_waiting = 7\n[routing.retry]\nbudget_per_second = 1");
+    let cells = |axes: &[(&str, &[&str])]| {
+        let axes = axes
+            .iter()
+            .map(|(path, values)| Axis::parse(&format!("{path}={}", values.join(","))).unwrap());
+        let grid = Grid::new(axes.collect()).unwrap();
+        let mut found = Diagnostics::default();
+        for cell in 0..grid.cells() {
+            found.absorb(warned(&text, &grid.overrides(cell, &Overrides::default())));
+        }
+        found.render(false)
+    };
+    let attempts: (&str, &[&str]) = ("routing.max_attempts", &["1", "2"]);
+    let found = cells(&[attempts]);
+    assert!(found.contains("`max_waiting` has no effect"), "{found}");
+    assert!(!found.contains("`retry` has no effect"), "{found}");
+    let line: (&str, &[&str]) = ("routing.when_none_available", &["wait", "reject"]);
+    assert_eq!(cells(&[line, attempts]), "");
+    let length: (&str, &[&str]) = ("routing.max_waiting", &["3", "4"]);
+    let found = cells(&[length]);
+    assert!(found.contains("`max_waiting` has no effect"), "{found}");
+    assert!(found.ends_with("1 warning"), "{found}");
 }
 
 #[test]

@@ -60,6 +60,7 @@ pub(super) struct Finding {
     origin: Option<Box<(String, u64, u64)>>,
     help: Option<Box<str>>,
     needs_the_rest: bool,
+    unless_elsewhere: bool,
 }
 
 impl Finding {
@@ -73,6 +74,7 @@ impl Finding {
             origin: None,
             help: None,
             needs_the_rest: false,
+            unless_elsewhere: false,
         }
     }
 
@@ -112,6 +114,19 @@ impl Finding {
     pub(super) fn needs_the_rest(mut self) -> Self {
         self.needs_the_rest = true;
         self
+    }
+
+    /// Of several readings of the same text (the cells of a sweep) it is only worth saying if it
+    /// holds in all of them.
+    pub(super) fn unless_elsewhere(mut self) -> Self {
+        self.unless_elsewhere = true;
+        self
+    }
+
+    /// Whether another one says the same, be it about another value of a key.
+    fn says(&self, other: &Self) -> bool {
+        let label = |finding: &Self| finding.at.as_ref().map(|(_, label)| label.clone());
+        self.title == other.title && label(self) == label(other)
     }
 
     fn start(&self) -> (usize, usize) {
@@ -210,14 +225,19 @@ impl Diagnostics {
     }
 
     /// Adds what was found out about the same texts read in another way (another cell of a sweep),
-    /// each finding once. Findings about other texts could not point to them, so those are the
-    /// same sources in the same order.
+    /// each finding once, and takes out what only matters if it holds in all of them. Findings
+    /// about other texts could not point to them, so those are the same sources in the same order.
     pub fn absorb(&mut self, other: Self) {
+        let first = self.sources.is_empty();
         if self.sources.len() < other.sources.len() {
             self.sources = other.sources;
         }
+        self.findings.retain(|finding| {
+            !finding.unless_elsewhere || other.findings.iter().any(|other| finding.says(other))
+        });
         for finding in other.findings {
-            if self.findings.len() < MOST_KEPT && !self.findings.contains(&finding) {
+            let news = first || !finding.unless_elsewhere && !self.findings.contains(&finding);
+            if self.findings.len() < MOST_KEPT && news {
                 self.findings.push(finding);
             }
         }

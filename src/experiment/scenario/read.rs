@@ -5,6 +5,7 @@ use super::checks::{self, Size};
 use super::decode;
 use super::diagnostics::{Diagnostics, Finding, Findings, Source, Span};
 use super::document::{self, Table, Value};
+use super::effect;
 use super::faults::{self, Faults};
 use super::gallery;
 use super::models::{self, Models, Services};
@@ -142,6 +143,11 @@ fn scenario(
     if let (Some(arms), Some(pool), Some(faults)) = (&arms, &parts.pool, &faults) {
         let links = &parts.regions.network.links;
         checks::ends(arms, pool, faults, links, spans.deadline, findings);
+    }
+    if let (Some(arms), Some(pool), Some(workload)) = (&arms, &parts.pool, &parts.workload)
+        && !findings.has_errors()
+    {
+        effect::check(table, arms, workload, pool, findings);
     }
     let read = Good {
         name: stem(source_name),

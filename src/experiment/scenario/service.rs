@@ -92,6 +92,11 @@ impl Limits {
         }
     }
 
+    /// Whether these say how a quota tells that it is exceeded, but there is none.
+    pub(super) fn is_only_a_manner(self, declared: Self) -> bool {
+        self.retry_after.is_some() && self.enforced(declared).is_none()
+    }
+
     /// What the upstream enforces: these, and where they are silent, those `declared`.
     pub(super) fn enforced(self, declared: Self) -> Option<Quota> {
         let quota = Quota {

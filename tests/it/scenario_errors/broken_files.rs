@@ -115,3 +115,8 @@ fn demand() {
 fn behaviour() {
     check(include_str!("behaviour.txt"));
 }
+
+#[test]
+fn effect() {
+    check(include_str!("effect.txt"));
+}

@@ -205,6 +205,17 @@ fn common(entry: &Entry, context: &Context) -> Option<Common> {
     let failures = fields.failures.or(Vec::new());
     let (models, service_of_model) = served?;
     let (limits, quota) = (limits?, quota?);
+    if quota.is_only_a_manner(limits) {
+        let finding = Finding::warning("`retry_after` has no effect");
+        let finding = finding.at(
+            entry.heading,
+            "there is no quota that an attempt could exceed",
+        );
+        let help = "state what the `quota` or the `limits` allow, or remove it";
+        context
+            .findings
+            .push(finding.help(help).unless_elsewhere().needs_the_rest());
+    }
     let (capacity, abandoned) = capacity?;
     Some(Common {
         account: Account {
