@@ -10,11 +10,16 @@
 //! those replications in which there was something to measure would favour the strategy that
 //! answered only when it was easy.
 
+pub mod alpha;
+pub mod equivalence;
 pub mod mean;
+pub mod needed;
 pub mod order;
 pub mod ratio;
+pub mod sign;
+pub mod warmup;
 
-/// A 95 % confidence interval.
+/// A confidence interval: of 95 %, unless its maker was given another alpha.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub struct Interval {
     /// Lower end.
@@ -40,7 +45,7 @@ impl Interval {
     }
 }
 
-/// Confidence level of every interval.
+/// Confidence level of every interval, unless another alpha is given.
 pub const LEVEL: f64 = 0.95;
 
 /// Whether every number is one: no NaN, no infinity.

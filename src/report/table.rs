@@ -182,7 +182,7 @@ pub(super) fn percent(change: Option<RelativeChange>) -> String {
     };
     let range = match change.range {
         Range::Unknown => String::new(),
-        Range::Unbounded => " [no bounds]".to_owned(),
+        Range::Outside(_) | Range::Anything => " [no bounds]".to_owned(),
         Range::Bounded(i) => {
             format!(
                 " [{}, {}]",

@@ -4,7 +4,8 @@
 //! what they have in common cancels in the difference, and the interval of the difference is never
 //! wider for it in expectation. Comparing two separate intervals by eye would throw that away.
 
-use super::{Interval, LEVEL, all_finite};
+use super::alpha::Alpha;
+use super::{Interval, all_finite};
 use statrs::distribution::{ContinuousCDF, StudentsT};
 
 /// A mean and how well it is known.
@@ -37,12 +38,18 @@ impl Estimate {
 /// not finite.
 #[must_use]
 pub fn estimate(sample: &[f64]) -> Option<Estimate> {
+    estimate_at(sample, Alpha::FIVE_PERCENT)
+}
+
+/// [`estimate`] with an interval that misses the mean with probability `alpha`.
+#[must_use]
+pub fn estimate_at(sample: &[f64], alpha: Alpha) -> Option<Estimate> {
     if sample.is_empty() || !all_finite(sample) {
         return None;
     }
     let mean = mean(sample);
-    let interval = t_quantile(sample.len()).map(|t| {
-        let half = t * (covariance(sample, sample) / sample.len() as f64).sqrt();
+    let interval = t_quantile(sample.len(), alpha).map(|t| {
+        let half = t * standard_error(sample);
         Interval {
             low: mean - half,
             high: mean + half,
@@ -51,21 +58,56 @@ pub fn estimate(sample: &[f64]) -> Option<Estimate> {
     Some(Estimate { mean, interval })
 }
 
+/// Interval that misses the mean with probability `alpha`. `None` as for [`estimate`], or for a
+/// single replication.
+#[must_use]
+pub fn interval(sample: &[f64], alpha: Alpha) -> Option<Interval> {
+    estimate_at(sample, alpha)?.interval
+}
+
 /// Mean of `a - b`, paired by replication. `None` if the lengths differ, or as for [`estimate`].
 #[must_use]
 pub fn difference(a: &[f64], b: &[f64]) -> Option<Estimate> {
+    difference_at(a, b, Alpha::FIVE_PERCENT)
+}
+
+/// [`difference`] with an interval that misses the mean with probability `alpha`.
+#[must_use]
+pub fn difference_at(a: &[f64], b: &[f64], alpha: Alpha) -> Option<Estimate> {
     if a.len() != b.len() {
         return None;
     }
     let differences: Vec<f64> = a.iter().zip(b).map(|(a, b)| a - b).collect();
-    estimate(&differences)
+    estimate_at(&differences, alpha)
 }
 
-/// Two-sided 95 % quantile of Student's t for a sample of `n`; `None` below 2.
-pub(super) fn t_quantile(n: usize) -> Option<f64> {
+/// Probability of a sample mean as far above 0 as this one, or farther, if the true mean is 0: the
+/// one-sided t test. Where all numbers are equal there is no doubt: 0 above 0, else 1. `None` as
+/// for [`estimate`], or for a single replication.
+#[must_use]
+pub fn p_above_zero(sample: &[f64]) -> Option<f64> {
+    if sample.len() < 2 || !all_finite(sample) {
+        return None;
+    }
+    let (mean, error) = (mean(sample), standard_error(sample));
+    if error == 0.0 {
+        return Some(if mean > 0.0 { 0.0 } else { 1.0 });
+    }
+    let t = StudentsT::new(0.0, 1.0, sample.len() as f64 - 1.0).ok()?;
+    Some(t.cdf(-mean / error))
+}
+
+/// Quantile of Student's t for a sample of `n` that is exceeded in size with probability `alpha`;
+/// `None` below 2.
+pub(super) fn t_quantile(n: usize, alpha: Alpha) -> Option<f64> {
     let freedom = n.checked_sub(1).filter(|&freedom| freedom > 0)?;
     let t = StudentsT::new(0.0, 1.0, freedom as f64).ok()?;
-    Some(t.inverse_cdf(f64::midpoint(1.0, LEVEL)))
+    Some(t.inverse_cdf(1.0 - alpha.value() / 2.0))
+}
+
+/// Standard error of the mean of a sample.
+pub(super) fn standard_error(sample: &[f64]) -> f64 {
+    (covariance(sample, sample) / sample.len() as f64).sqrt()
 }
 
 /// Arithmetic mean, exact for a sample of equal numbers.
@@ -95,28 +137,85 @@ mod tests {
         (a - b).abs() <= tolerance
     }
 
+    /// Two-sided 5 %, 1 % and 0.2 %: NIST/SEMATECH e-Handbook of Statistical Methods, table
+    /// 1.3.6.7.2 (columns 0.975, 0.995 and 0.999), by degrees of freedom.
+    const T: [(usize, [f64; 3]); 11] = [
+        (1, [12.706, 63.657, 318.309]),
+        (2, [4.303, 9.925, 22.327]),
+        (3, [3.182, 5.841, 10.215]),
+        (4, [2.776, 4.604, 7.173]),
+        (5, [2.571, 4.032, 5.893]),
+        (9, [2.262, 3.250, 4.297]),
+        (10, [2.228, 3.169, 4.144]),
+        (19, [2.093, 2.861, 3.579]),
+        (30, [2.042, 2.750, 3.385]),
+        (60, [2.000, 2.660, 3.232]),
+        (100, [1.984, 2.626, 3.174]),
+    ];
+
     #[test]
     fn t_quantiles_are_those_of_the_printed_tables() {
-        // Two-sided 95 %, NIST/SEMATECH e-Handbook, table 1.3.6.7.2, by degrees of freedom.
-        let table = [
-            (1, 12.706),
-            (2, 4.303),
-            (3, 3.182),
-            (4, 2.776),
-            (5, 2.571),
-            (9, 2.262),
-            (10, 2.228),
-            (19, 2.093),
-            (30, 2.042),
-            (60, 2.000),
-            (100, 1.984),
-        ];
-        for (freedom, expected) in table {
-            let t = t_quantile(freedom + 1).unwrap();
-            assert!(close(t, expected, 6e-4), "{freedom}: {t}");
+        for (freedom, row) in T {
+            for (alpha, expected) in [0.05, 0.01, 0.002].into_iter().zip(row) {
+                let alpha = Alpha::new(alpha).unwrap();
+                let t = t_quantile(freedom + 1, alpha).unwrap();
+                assert!(close(t, expected, 6e-4), "{freedom} {alpha:?}: {t}");
+            }
         }
-        assert_eq!(t_quantile(1), None);
-        assert_eq!(t_quantile(0), None);
+        assert_eq!(t_quantile(1, Alpha::FIVE_PERCENT), None);
+        assert_eq!(t_quantile(0, Alpha::FIVE_PERCENT), None);
+    }
+
+    #[test]
+    fn squares_of_t_are_those_of_the_f_tables() {
+        // Upper 5 % and 1 % of F with 1 and so many degrees of freedom: NIST/SEMATECH e-Handbook,
+        // table 1.3.6.7.3. F(1, n) is the square of t(n).
+        let table = [
+            (2, 18.513, 98.503),
+            (5, 6.608, 16.258),
+            (9, 5.117, 10.561),
+            (10, 4.965, 10.044),
+            (20, 4.351, 8.096),
+            (60, 4.001, 7.077),
+        ];
+        for (freedom, five, one) in table {
+            for (alpha, expected) in [(0.05, five), (0.01, one)] {
+                let t = t_quantile(freedom + 1, Alpha::new(alpha).unwrap()).unwrap();
+                assert!(close(t * t, expected, 6e-4), "{freedom} {alpha}: {}", t * t);
+            }
+        }
+    }
+
+    #[test]
+    fn quantiles_hold_far_out() {
+        // Alphas of many claims at once; the quantile and the distribution are computed by
+        // different algorithms.
+        for alpha in [1e-2, 1e-3, 1e-4, 1e-5, 1e-6] {
+            for n in [2, 10, 160, 10_000, 100_000] {
+                let quantile = t_quantile(n, Alpha::new(alpha).unwrap()).unwrap();
+                let t = StudentsT::new(0.0, 1.0, n as f64 - 1.0).unwrap();
+                let tails = 2.0 * t.cdf(-quantile);
+                assert!((tails / alpha - 1.0).abs() < 1e-6, "{n} {alpha}: {tails}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_one_sided_test_turns_where_the_tables_say() {
+        // Mean 0, standard error 1; shifted by t it has the p value of half the two-sided alpha.
+        let base = [-1.0, 1.0]
+            .repeat(5)
+            .iter()
+            .map(|x| 3.0 * x)
+            .collect::<Vec<f64>>();
+        assert!(close(standard_error(&base), 1.0, 1e-12));
+        for (shift, p) in [(2.262, 0.025), (3.250, 0.005), (-2.262, 0.975), (0.0, 0.5)] {
+            let shifted: Vec<f64> = base.iter().map(|x| x + shift).collect();
+            assert!(close(p_above_zero(&shifted).unwrap(), p, 2e-5), "{shift}");
+        }
+        assert_eq!(p_above_zero(&[2.0, 2.0]), Some(0.0));
+        assert_eq!(p_above_zero(&[0.0, 0.0]), Some(1.0));
+        assert_eq!(p_above_zero(&[2.0]), None);
     }
 
     #[test]

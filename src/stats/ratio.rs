@@ -6,6 +6,7 @@
 //! a t test does not reject mean(A - r B) = 0. With B not clearly different from zero that set is
 //! not an interval at all; then this says so instead of inventing one (the delta method would).
 
+use super::alpha::Alpha;
 use super::mean::{covariance, mean, t_quantile};
 use super::{Interval, all_finite};
 
@@ -18,16 +19,18 @@ pub struct RelativeChange {
     pub range: Range,
 }
 
-/// The 95 % confidence set of a ratio.
+/// The confidence set of a ratio.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub enum Range {
     /// A single replication: nothing is known.
     Unknown,
     /// An ordinary interval.
     Bounded(Interval),
-    /// The denominator is not clearly different from zero: no finite interval holds the ratio with
-    /// 95 % confidence.
-    Unbounded,
+    /// The denominator is not clearly different from zero: any ratio but those strictly between
+    /// these two.
+    Outside(Interval),
+    /// The denominator is not clearly different from zero, and any ratio at all is possible.
+    Anything,
 }
 
 impl Range {
@@ -36,21 +39,33 @@ impl Range {
     pub const fn interval(self) -> Option<Interval> {
         match self {
             Self::Bounded(interval) => Some(interval),
-            Self::Unknown | Self::Unbounded => None,
+            Self::Unknown | Self::Outside(_) | Self::Anything => None,
         }
+    }
+
+    /// Whether no finite interval holds the ratio with the confidence asked for.
+    #[must_use]
+    pub const fn is_unbounded(self) -> bool {
+        matches!(self, Self::Outside(_) | Self::Anything)
     }
 }
 
-/// Change of A relative to B, paired by replication. `None` if the lengths differ, a sample is
-/// empty or holds a number that is not finite, or mean(B) is zero.
+/// Change of A relative to B, paired by replication, with a 95 % set. `None` if the lengths differ,
+/// a sample is empty or holds a number that is not finite, or mean(B) is zero.
 #[must_use]
 pub fn relative_change(a: &[f64], b: &[f64]) -> Option<RelativeChange> {
+    relative_change_at(a, b, Alpha::FIVE_PERCENT)
+}
+
+/// [`relative_change`] with a set that misses the ratio with probability `alpha`.
+#[must_use]
+pub fn relative_change_at(a: &[f64], b: &[f64], alpha: Alpha) -> Option<RelativeChange> {
     if a.is_empty() || a.len() != b.len() || !all_finite(a) || !all_finite(b) || mean(b) == 0.0 {
         return None;
     }
     Some(RelativeChange {
         change: mean(a) / mean(b) - 1.0,
-        range: t_quantile(a.len()).map_or(Range::Unknown, |t| fieller(a, b, t)),
+        range: t_quantile(a.len(), alpha).map_or(Range::Unknown, |t| fieller(a, b, t)),
     })
 }
 
@@ -62,19 +77,25 @@ fn fieller(a: &[f64], b: &[f64], t: f64) -> Range {
     let square = mean_b * mean_b - scale * covariance(b, b);
     let linear = mean_a * mean_b - scale * covariance(a, b);
     let constant = mean_a * mean_a - scale * covariance(a, a);
-    if square <= 0.0 {
-        return Range::Unbounded;
+    let discriminant = linear * linear - square * constant;
+    // A parabola that opens downwards and has no zeros is below zero everywhere.
+    if square == 0.0 || (square < 0.0 && discriminant <= 0.0) {
+        return Range::Anything;
     }
-    // mean(A) / mean(B) solves the inequality, so the true discriminant is never negative.
-    let root = (linear * linear - square * constant).max(0.0).sqrt();
-    let interval = Interval {
-        low: (linear - root) / square - 1.0,
-        high: (linear + root) / square - 1.0,
+    // mean(A) / mean(B) solves the inequality, so where the parabola opens upwards the true
+    // discriminant is never negative.
+    let root = discriminant.max(0.0).sqrt();
+    let ends = [(linear - root) / square, (linear + root) / square].map(|ratio| ratio - 1.0);
+    let ends = Interval {
+        low: ends[0].min(ends[1]),
+        high: ends[0].max(ends[1]),
     };
-    if interval.low.is_finite() && interval.high.is_finite() {
-        Range::Bounded(interval)
+    if !ends.low.is_finite() || !ends.high.is_finite() {
+        Range::Anything
+    } else if square > 0.0 {
+        Range::Bounded(ends)
     } else {
-        Range::Unbounded
+        Range::Outside(ends)
     }
 }
 
@@ -99,9 +120,42 @@ mod tests {
     #[test]
     fn a_denominator_near_zero_has_no_interval() {
         let change = relative_change(&[1.0, 2.0, 3.0], &[-1.0, 0.5, 1.0]).unwrap();
-        assert_eq!(change.range, Range::Unbounded);
+        assert!(change.range.is_unbounded() && change.range.interval().is_none());
+        // The numerator is not clear of zero either, and nothing ties the two together.
+        let change = relative_change(&[1.0, -1.0, 0.5, 0.1], &[1.0, 1.0, -1.0, -0.9]).unwrap();
+        assert_eq!(change.range, Range::Anything);
         assert_eq!(relative_change(&[1.0, 2.0], &[1.0, -1.0]), None);
         assert_eq!(relative_change(&[0.0, 0.0], &[0.0, 0.0]), None);
+    }
+
+    #[test]
+    fn a_clear_numerator_over_an_unclear_denominator_excludes_what_is_near_zero() {
+        // By hand: n = 4, t = 3.182446, t^2/n = 2.531991. Means 100 and 1, variances 2/3 and 4,
+        // covariance 2/3: -9.127965 r^2 - 2 x 98.312006 r + 9998.312 <= 0, r = -45.5702 or 24.0371.
+        let change = relative_change(&[99.0, 101.0, 100.0, 100.0], &[-1.0, 1.0, 3.0, 1.0]);
+        let change = change.unwrap();
+        let Range::Outside(gap) = change.range else {
+            panic!("{change:?}");
+        };
+        assert!(change.range.is_unbounded() && !gap.contains(change.change));
+        let (a, b) = ([99.0, 101.0, 100.0, 100.0], [-1.0, 1.0, 3.0, 1.0]);
+        for ratio in [gap.low + 1.0, gap.high + 1.0] {
+            let z: Vec<f64> = a.iter().zip(&b).map(|(a, b)| a - ratio * b).collect();
+            let t = mean(&z).abs() / (covariance(&z, &z) / 4.0).sqrt();
+            assert!((t - 3.182_446).abs() < 1e-5, "{ratio}: {t}");
+        }
+    }
+
+    #[test]
+    fn a_smaller_alpha_gives_a_wider_set() {
+        let (a, b) = ([3.0, 4.0, 5.0, 4.5], [10.0, 9.0, 11.0, 10.5]);
+        let width = |alpha| {
+            let change = relative_change_at(&a, &b, Alpha::new(alpha).unwrap()).unwrap();
+            change.range.interval().map(|i| i.high - i.low)
+        };
+        assert!(width(0.05).unwrap() < width(0.01).unwrap());
+        // With next to no error allowed nothing is known of the denominator.
+        assert_eq!(width(1e-6), None);
     }
 
     #[test]
@@ -134,7 +188,7 @@ mod tests {
                 let z: Vec<f64> = a.iter().zip(&b).map(|(a, b)| a - ratio * b).collect();
                 let error = (covariance(&z, &z) / z.len() as f64).sqrt();
                 let t = mean(&z).abs() / error;
-                prop_assert!((t / t_quantile(z.len()).unwrap() - 1.0).abs() < 1e-6);
+                prop_assert!((t / t_quantile(z.len(), Alpha::FIVE_PERCENT).unwrap() - 1.0).abs() < 1e-6);
             }
         }
     }

@@ -10,7 +10,6 @@ use crate::experiment::results::{ScenarioResults, StrategyResults};
 use crate::report::directory::File;
 use crate::report::summary::{baseline, compare, replications};
 use crate::stats::Interval;
-use crate::stats::ratio::Range;
 
 const ROW: f64 = 26.0;
 const LEFT: f64 = 212.0;
@@ -102,7 +101,7 @@ impl Measure {
             return Some(Difference {
                 centre: percent(relative.change),
                 interval: relative.range.interval().map(|i| i.map(percent)),
-                unbounded: relative.range == Range::Unbounded,
+                unbounded: relative.range.is_unbounded(),
             });
         }
         let difference = comparison.difference?.map(percent);

@@ -58,6 +58,6 @@ pub(in crate::report) const fn range_name(range: Range) -> &'static str {
     match range {
         Range::Unknown => "unknown",
         Range::Bounded(_) => "bounded",
-        Range::Unbounded => "unbounded",
+        Range::Outside(_) | Range::Anything => "unbounded",
     }
 }
