@@ -18,6 +18,7 @@ pub mod order;
 pub mod ratio;
 pub mod sign;
 pub mod warmup;
+pub mod welch;
 
 /// A confidence interval: of 95 %, unless its maker was given another alpha.
 #[derive(Clone, Copy, PartialEq, Debug)]
