@@ -7,6 +7,7 @@
 #![deny(clippy::print_stdout, clippy::print_stderr)]
 
 mod check;
+mod compare;
 mod console;
 mod environment;
 mod exit;
@@ -37,7 +38,8 @@ use std::process::ExitCode;
     override_usage = "routelab [OPTIONS] SCENARIO...\n       routelab check SCENARIO...\n       \
                       routelab list [DIR]\n       \
                       routelab sweep SCENARIO --vary PATH=A,B,...\n       \
-                      routelab gallery [DIR]"
+                      routelab gallery [DIR]\n       \
+                      routelab compare OLD NEW [--fail-on METRIC:+N%]"
 )]
 struct Cli {
     #[command(subcommand)]
@@ -56,6 +58,8 @@ enum Command {
     Gallery(gallery::Args),
     /// Runs a scenario at every point of a grid of parameter values
     Sweep(sweep::Args),
+    /// Tells whether a change made routing worse: two results of the same scenarios
+    Compare(compare::Args),
 }
 
 /// Runs the command line of this process. The exit codes are those that `--help` shows.
@@ -79,6 +83,7 @@ fn execute(cli: &Cli) -> Result<(), Exit> {
         Some(Command::List(args)) => list::execute(args),
         Some(Command::Gallery(args)) => gallery::execute(args),
         Some(Command::Sweep(args)) => sweep::execute(args),
+        Some(Command::Compare(args)) => compare::execute(args),
     }
 }
 

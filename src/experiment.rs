@@ -1,5 +1,6 @@
 //! From a scenario file to results: parse, run every (strategy, replication), pool, compare.
 
+pub mod compare;
 pub mod gallery;
 pub mod metric;
 pub mod results;

@@ -10,6 +10,8 @@ pub(super) enum Exit {
     Failed = 1,
     /// Wrong usage; the same code that clap gives.
     Usage = 2,
+    /// `compare` found a regression.
+    Regression = 98,
     /// A scenario or another input is invalid or missing. Nothing was run or written.
     Invalid = 104,
     /// Stopped by Ctrl-C; what was finished is kept.
@@ -22,6 +24,7 @@ Exit codes:
     0  fine
     1  failed while running
     2  wrong usage
+   98  a regression in `compare`
   104  a scenario or another input is invalid; nothing was run or written
   130  interrupted; the replications, or cells of a sweep, that were finished are kept";
 
@@ -37,7 +40,13 @@ mod tests {
 
     #[test]
     fn every_code_is_in_the_help() {
-        for exit in [Exit::Failed, Exit::Usage, Exit::Invalid, Exit::Interrupted] {
+        for exit in [
+            Exit::Failed,
+            Exit::Usage,
+            Exit::Regression,
+            Exit::Invalid,
+            Exit::Interrupted,
+        ] {
             let code = (exit as u8).to_string();
             assert!(HELP.lines().any(|line| line.trim().starts_with(&code)));
         }

@@ -86,10 +86,10 @@ pub(super) fn estimate(estimate: Estimate) -> Value {
     json!({ "mean": number(estimate.mean), "ci95": estimate.interval.map(ends) })
 }
 
-fn ends(interval: Interval) -> Value {
+pub(super) fn ends(interval: Interval) -> Value {
     json!([number(interval.low), number(interval.high)])
 }
 
-fn number(value: f64) -> Value {
+pub(super) fn number(value: f64) -> Value {
     json!(six_digits(value))
 }

@@ -89,6 +89,7 @@ fn help_shows_every_command_option_and_exit_code() {
     for word in [
         "SCENARIO",
         "check",
+        "compare",
         "gallery",
         "list",
         "sweep",
@@ -101,6 +102,7 @@ fn help_shows_every_command_option_and_exit_code() {
         "--quiet",
         "--json",
         "results",
+        "98",
         "104",
         "130",
     ] {

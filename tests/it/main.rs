@@ -4,6 +4,7 @@ mod azure;
 mod breaker_options;
 mod cli;
 mod columns;
+mod compare;
 mod conservation;
 mod determinism;
 mod failing_fast;

@@ -45,6 +45,7 @@ const LAYERS: [(&str, &[&str]); 9] = [
             "experiment::gallery",
             "experiment::metric",
             "experiment::sweep",
+            "experiment::compare",
         ],
     ),
     (
