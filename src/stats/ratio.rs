@@ -69,33 +69,41 @@ pub fn relative_change_at(a: &[f64], b: &[f64], alpha: Alpha) -> Option<Relative
     })
 }
 
-/// The ratios r with (mean(A) - r mean(B))^2 <= t^2 var(mean(A - r B)), less 1: a quadratic in r,
-/// here `square` r^2 - 2 `linear` r + `constant` <= 0.
+/// The ratios r with (mean(A) - r mean(B))^2 <= t^2 var(mean(A - r B)), less 1.
 fn fieller(a: &[f64], b: &[f64], t: f64) -> Range {
     let (mean_a, mean_b) = (mean(a), mean(b));
     let scale = t * t / a.len() as f64;
-    let square = mean_b * mean_b - scale * covariance(b, b);
-    let linear = mean_a * mean_b - scale * covariance(a, b);
-    let constant = mean_a * mean_a - scale * covariance(a, a);
-    let discriminant = linear * linear - square * constant;
-    // A parabola that opens downwards and has no zeros is below zero everywhere.
-    if square == 0.0 || (square < 0.0 && discriminant <= 0.0) {
-        return Range::Anything;
-    }
-    // mean(A) / mean(B) solves the inequality, so where the parabola opens upwards the true
-    // discriminant is never negative.
-    let root = discriminant.max(0.0).sqrt();
-    let ends = [(linear - root) / square, (linear + root) / square].map(|ratio| ratio - 1.0);
-    let ends = Interval {
-        low: ends[0].min(ends[1]),
-        high: ends[0].max(ends[1]),
-    };
-    if !ends.low.is_finite() || !ends.high.is_finite() {
-        Range::Anything
-    } else if square > 0.0 {
-        Range::Bounded(ends)
-    } else {
-        Range::Outside(ends)
+    Range::below_zero(
+        mean_b * mean_b - scale * covariance(b, b),
+        mean_a * mean_b - scale * covariance(a, b),
+        mean_a * mean_a - scale * covariance(a, a),
+    )
+}
+
+impl Range {
+    /// The ratios r with `square` r^2 - 2 `linear` r + `constant` <= 0, less 1; where `square` is
+    /// positive there must be one.
+    pub(super) fn below_zero(square: f64, linear: f64, constant: f64) -> Self {
+        let discriminant = linear * linear - square * constant;
+        // A parabola that opens downwards and has no zeros is below zero everywhere.
+        if square == 0.0 || (square < 0.0 && discriminant <= 0.0) {
+            return Self::Anything;
+        }
+        // mean(A) / mean(B) solves the inequality, so where the parabola opens upwards the true
+        // discriminant is never negative.
+        let root = discriminant.max(0.0).sqrt();
+        let ends = [(linear - root) / square, (linear + root) / square].map(|ratio| ratio - 1.0);
+        let ends = Interval {
+            low: ends[0].min(ends[1]),
+            high: ends[0].max(ends[1]),
+        };
+        if !ends.low.is_finite() || !ends.high.is_finite() {
+            Self::Anything
+        } else if square > 0.0 {
+            Self::Bounded(ends)
+        } else {
+            Self::Outside(ends)
+        }
     }
 }
 
