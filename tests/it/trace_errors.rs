@@ -147,6 +147,7 @@ broken! {
     csv_longer_than_any_context: CSV,
         "arrival_s,input_tokens,output_tokens\n0,200001,10\n1,10,10\n2,300000,10\n";
     spread_without_a_quantum: SPREAD, "arrival_s,input_tokens,output_tokens\n7,1,1\n7,1,1\n";
+    rows_decades_apart: CSV, "arrival_s,input_tokens,output_tokens\n0,1,1\n2000000000,1,1\n";
     repeated_beyond_time: "format = \"csv\"\nrepeat = 1_000_000\nrate_scale = 0.0001\n", ROWS;
 }
 

@@ -2,6 +2,7 @@
 
 use super::Arm;
 use super::accounts::Pool;
+use super::decode::counted;
 use super::diagnostics::{Finding, Findings, Span};
 use super::faults::Faults;
 use super::models::Models;
@@ -73,7 +74,8 @@ pub(super) fn size(workload: &Workload, size: &Size, findings: &Findings) {
     let measured = requests - until(size.warmup).unwrap_or(0.0);
     if measured < ENOUGH_FOR_P99 {
         let finding = Finding::warning("too few requests for a reliable P99");
-        let label = format!("about {measured:.0} measured requests in a replication");
+        let measured = counted(measured.round() as usize, "measured request");
+        let label = format!("about {measured} in a replication");
         let help = format!("a P99 needs {ENOUGH_FOR_P99} of them: raise the rate or `duration`");
         findings.push(finding.at(size.at, label).help(help));
     }
@@ -171,7 +173,9 @@ pub(super) fn recorded(workload: &Workload, models: &Models, pool: &Pool, findin
     let inputs = file.trace.rows().iter().map(|row| row.input_tokens);
     let too_long = inputs.filter(|input| *input > window);
     if let (Some(longest), count) = (too_long.clone().max(), too_long.count()) {
-        let title = format!("{count} rows of the trace do not fit any account");
+        let rows = counted(count, "row");
+        let verb = if count == 1 { "does" } else { "do" };
+        let title = format!("{rows} of the trace {verb} not fit any account");
         let label = format!("up to {longest} input tokens");
         let help = format!("the largest context window of the models asked for is {window}");
         findings.push(Finding::warning(title).at(file.at, label).help(help));

@@ -173,13 +173,17 @@ pub(super) fn out_of_bounds(label: impl Into<String>, help: impl Into<String>) -
 
 /// A number above 0.
 pub(super) fn factor(node: &Node) -> Decoded<f64> {
-    let number = number(0.0..=1e6)(node)?;
-    if number > 0.0 {
-        Ok(number)
+    const MOST: f64 = 1e6;
+    let number = number(f64::NEG_INFINITY..=f64::INFINITY)(node)?;
+    let label = if number > MOST {
+        "more than a million"
+    } else if number > 0.0 {
+        return Ok(number);
     } else {
-        let help = "a number above 0, at most 1000000";
-        Err(Problem::of_key("is out of range", "must be above 0", help))
-    }
+        "must be above 0"
+    };
+    let help = format!("a number above 0, at most {MOST}");
+    Err(out_of_bounds(label, help))
 }
 
 fn out_of_range<T: std::fmt::Display>(below: bool, allowed: &str, ends: (T, T)) -> Problem {
@@ -217,13 +221,25 @@ pub(super) fn duration_or_none(node: &Node) -> Decoded<Option<Duration>> {
     })
 }
 
-/// A rate with its unit.
+/// A rate with its unit, which may be 0.
 pub(super) fn rate(node: &Node) -> Decoded<Rate> {
+    rate_up_to(node, "a rate from 0 to 1000000rps")
+}
+
+/// A rate with its unit, above 0.
+pub(super) fn positive_rate(node: &Node) -> Decoded<Rate> {
+    let help = "a rate above 0, at most 1000000rps";
+    let rate = rate_up_to(node, help)?;
+    if rate.as_per_second() == 0.0 {
+        return Err(out_of_bounds("nobody would ever ask", help));
+    }
+    Ok(rate)
+}
+
+fn rate_up_to(node: &Node, help: &str) -> Decoded<Rate> {
     let rate = quantity(node, "is not a rate", ("", "rps"), Rate::parse)?;
     if rate.as_per_second() > 1e6 {
-        let help = "a rate from 0 to 1000000rps";
-        let label = "more than a million requests a second";
-        return Err(Problem::of_key("is out of range", label, help));
+        return Err(out_of_bounds("more than a million requests a second", help));
     }
     Ok(rate)
 }
@@ -344,6 +360,11 @@ pub(super) fn nearest<'n>(name: &str, known: impl Iterator<Item = &'n str>) -> O
         .min_by_key(|(distance, _)| *distance)
         .filter(|(distance, known)| *distance <= name.len().max(known.len()).div_ceil(3))
         .map(|(_, known)| known)
+}
+
+/// A number with its noun, in the plural unless it is 1.
+pub(super) fn counted(number: usize, noun: &str) -> String {
+    format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
 }
 
 /// At most 60 characters of a text that somebody else wrote.

@@ -6,6 +6,7 @@
 
 mod render;
 
+use super::decode::counted;
 use annotate_snippets::{Renderer, renderer::DecorStyle};
 use render::line_start;
 use std::cell::RefCell;
@@ -264,12 +265,11 @@ impl Diagnostics {
         if self.is_empty() {
             return String::new();
         }
-        let plural = |n: usize, word| format!("{n} {word}{}", if n == 1 { "" } else { "s" });
         let (errors, all) = (self.errors(), self.len());
         let mut text = match (errors, all - errors) {
-            (e, 0) => plural(e, "error"),
-            (0, w) => plural(w, "warning"),
-            (e, w) => format!("{} and {}", plural(e, "error"), plural(w, "warning")),
+            (e, 0) => counted(e, "error"),
+            (0, w) => counted(w, "warning"),
+            (e, w) => format!("{} and {}", counted(e, "error"), counted(w, "warning")),
         };
         if all >= MOST_KEPT {
             text += " or more";

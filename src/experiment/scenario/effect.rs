@@ -1,10 +1,10 @@
 //! Settings that have no effect: written, valid, and of no consequence.
 //!
-//! A number that changes nothing is worse than an error: its author draws conclusions from it. Still
-//! these are warnings, as for everything else that runs but hardly as meant. What gives a setting
-//! its effect often stands somewhere else (a strategy, a class, an arm), may have been taken out by
-//! `--set` for one run, or may come back in another cell of a sweep; a sweep shows only those that
-//! hold in all of its cells ([`Diagnostics::absorb`](super::Diagnostics::absorb)).
+//! A number that changes nothing is worse than an error: its author draws conclusions from it.
+//! Still these are warnings, as for everything else that runs but hardly as meant. What gives a
+//! setting its effect often stands somewhere else (a strategy, a class, an arm), may have been
+//! taken out by `--set` for one run, or may come back in another cell of a sweep; a sweep shows
+//! only those that hold in all of its cells ([`Diagnostics::absorb`](super::Diagnostics::absorb)).
 //!
 //! A setting of `[routing]` is fine if any arm makes something of it, that of an arm if this arm
 //! does. Facts about the world (weights, prices, priorities) are no settings: nobody expects a

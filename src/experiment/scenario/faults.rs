@@ -246,7 +246,8 @@ fn within_the_run(
     if start >= end {
         let label = format!("arrivals stop at {end}");
         let finding = Finding::error("the fault starts after the end");
-        findings.push(finding.at(section.span("start"), label));
+        let help = format!("start it before {end}, or make `duration` longer");
+        findings.push(finding.at(section.span("start"), label).help(help));
     } else if length.as_ref().is_some_and(lasting) {
         let label = format!("it lasts beyond {end}, when arrivals stop");
         let finding = Finding::warning("nobody is left to see the end of this fault");

@@ -144,7 +144,7 @@ fn pair(node: &Node, regions: &Regions) -> Decoded<Option<[RegionIndex; 2]>> {
         return Err(decode::wrong_type(node, "an array of two regions"));
     };
     let [one, other] = &items[..] else {
-        let label = format!("{} regions", items.len());
+        let label = decode::counted(items.len(), "region");
         return Err(decode::out_of_bounds(label, "two regions, or one twice"));
     };
     let Some(names) = &regions.names else {

@@ -1,6 +1,9 @@
 //! One parameter of a sweep and its values: `routing.breaker.open_time=10s,30s,60s`.
 
 use crate::experiment::scenario::Choice;
+use crate::time::Duration;
+use crate::units::{Price, Rate, UnitError};
+use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::Range;
 
@@ -24,6 +27,8 @@ pub enum AxisError {
     EmptyValue,
     /// This value is given twice.
     Twice(String),
+    /// These two are the same value in other words.
+    Same(String, String),
 }
 
 impl fmt::Display for AxisError {
@@ -38,6 +43,7 @@ impl fmt::Display for AxisError {
                 "a value is empty: expected PATH=A,B,..., without spaces or commas at the ends"
             ),
             Self::Twice(value) => write!(f, "the value `{value}` is given twice"),
+            Self::Same(one, other) => write!(f, "`{one}` and `{other}` are the same value"),
         }
     }
 }
@@ -49,7 +55,8 @@ impl Axis {
     /// path and values mean something is for the scenario to judge.
     ///
     /// # Errors
-    /// If the text has another form, or a value is given twice.
+    /// If the text has another form, or a value is given twice, be it in other words (`60s`,
+    /// `1min`).
     pub fn parse(argument: &str) -> Result<Self, AxisError> {
         let equals = at_top_level(argument, '=').next();
         let equals = equals.ok_or(AxisError::NoPath)?;
@@ -65,6 +72,10 @@ impl Axis {
             }
             if values.contains(&value) {
                 return Err(AxisError::Twice(value));
+            }
+            let same = |other: &&String| meaning(other) == meaning(&value);
+            if let Some(other) = values.iter().find(same) {
+                return Err(AxisError::Same(other.clone(), value));
             }
             places.push(place);
             values.push(value);
@@ -85,6 +96,51 @@ impl Axis {
             value: self.places[value].clone(),
         }
     }
+}
+
+/// What a value says, however it is written.
+#[derive(Clone, PartialEq, Debug)]
+enum Meaning {
+    Time(Duration),
+    Rate(f64),
+    Price(Price),
+    Number(f64),
+    Text(String),
+    Several(Vec<Self>),
+    Table(BTreeMap<String, Self>),
+}
+
+/// What the scenario's reader would make of a text: TOML, else a text that needs no quotes.
+fn meaning(text: &str) -> Meaning {
+    let document = format!("value = {text}").parse::<toml::Table>().ok();
+    match document.as_ref().and_then(|table| table.get("value")) {
+        Some(value) => meaning_of(value),
+        None => meaning_of_text(text),
+    }
+}
+
+fn meaning_of(value: &toml::Value) -> Meaning {
+    match value {
+        toml::Value::Integer(number) => Meaning::Number(*number as f64),
+        toml::Value::Float(number) => Meaning::Number(*number),
+        toml::Value::String(text) => meaning_of_text(text),
+        toml::Value::Array(items) => Meaning::Several(items.iter().map(meaning_of).collect()),
+        toml::Value::Table(table) => {
+            let entries = table
+                .iter()
+                .map(|(key, value)| (key.clone(), meaning_of(value)));
+            Meaning::Table(entries.collect())
+        }
+        other => Meaning::Text(other.to_string()),
+    }
+}
+
+fn meaning_of_text(text: &str) -> Meaning {
+    let time = Duration::parse(text).map(Meaning::Time);
+    let rate = |_| Rate::parse(text).map(|rate| Meaning::Rate(rate.as_per_second()));
+    let price = |_| Price::parse(text).map(Meaning::Price);
+    let quantity = time.or_else(rate).or_else(price);
+    quantity.unwrap_or_else(|_: UnitError| Meaning::Text(text.to_owned()))
 }
 
 /// Where the values lie after `start`, without the spaces around them.
@@ -122,6 +178,38 @@ fn at_top_level(text: &str, wanted: char) -> impl Iterator<Item = usize> {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    #[test]
+    fn a_value_in_other_words_is_the_same() {
+        for (one, other) in [
+            ("5rps", "5.0rps"),
+            ("60rpm", "1/s"),
+            ("60s", "1min"),
+            ("$1/Mtok", "$0.001/ktok"),
+            ("5", "5.0"),
+            ("1_000", "1e3"),
+            ("wait", "\"wait\""),
+            ("[1, \"60s\"]", "[1.0,\"1min\"]"),
+            (
+                "{ open_time = \"60s\", cap = 1 }",
+                "{cap = 1,open_time=\"1min\"}",
+            ),
+        ] {
+            let twice = AxisError::Same(one.to_owned(), other.to_owned());
+            let axis = Axis::parse(&format!("a={one},7,{other}"));
+            assert_eq!(axis, Err(twice));
+        }
+        for different in [
+            "5rps,5s",
+            "5,5s",
+            "1,true",
+            "0s,0ms1",
+            "none,0s",
+            "[1,2],[2,1]",
+        ] {
+            assert_eq!(values(&format!("a={different}")).len(), 2, "{different}");
+        }
+    }
 
     fn values(argument: &str) -> Vec<String> {
         Axis::parse(argument).unwrap().values

@@ -128,10 +128,16 @@ impl Builder {
         let pass = last.saturating_add(rest);
         if pass.saturating_mul(u64::from(self.repeat)) > LATEST.as_nanos() {
             let pass = Duration::from_nanos(pass);
-            let message = format!(
-                "{} times {pass} is more than 100 years; check `repeat` and the rate scale",
-                self.repeat
-            );
+            let message = match self.repeat {
+                1 => format!(
+                    "the trace takes {pass} to the end of its last gap, more than 100 years; \
+                     check the times of its rows and the rate scale"
+                ),
+                repeat => format!(
+                    "{repeat} times {pass} is more than 100 years; check `repeat` and the rate \
+                     scale"
+                ),
+            };
             return Err(LineError::new(1, message));
         }
         Ok(Trace {

@@ -9,7 +9,7 @@ use crate::experiment::scenario::document::{Node, Value};
 use crate::experiment::scenario::regions;
 use crate::experiment::scenario::section::{Field, Section};
 use crate::request::{AccountIndex, ModelIndex, Provider, RegionIndex};
-use crate::routing::account::Availability;
+use crate::routing::account::{Account, Availability};
 use crate::units::Prices;
 use std::collections::BTreeSet;
 
@@ -74,9 +74,7 @@ impl Target {
         let hit = (0..pool.accounts.len()).filter(|at| hit(*at));
         let accounts: Vec<_> = hit.map(|at| AccountIndex(at as u32)).collect();
         if accounts.is_empty() {
-            let finding = Finding::error("the fault concerns no account");
-            let label = "no account has all that is named here";
-            findings.push(finding.at(section.heading(), label));
+            findings.push(nobody(section, provider, region, model, pool));
             return None;
         }
         let at = section.heading();
@@ -117,6 +115,33 @@ impl Target {
         }
         format!("{kind} {}", parts.join(" "))
     }
+}
+
+/// No account is the target: points to a key that is nobody's, or says that they do not go
+/// together.
+fn nobody(
+    section: &Section,
+    provider: Option<Provider>,
+    region: Option<RegionIndex>,
+    model: Option<ModelIndex>,
+    pool: &Pool,
+) -> Finding {
+    let nobody_is = |is: &dyn Fn(&Account) -> bool| !pool.accounts.iter().any(is);
+    let serves = |account: &Account, model| account.models.iter().any(|m| m.model == model);
+    let finding = Finding::error("the fault concerns no account");
+    let (key, label) = if provider.is_some_and(|p| nobody_is(&|account| account.provider == p)) {
+        ("provider", "no account is this provider's")
+    } else if region.is_some_and(|r| nobody_is(&|account| account.region == Some(r))) {
+        ("region", "no account is in this region")
+    } else if model.is_some_and(|m| nobody_is(&|account| serves(account, m))) {
+        ("model", "no account serves this model")
+    } else {
+        let label = "no account has all that is named here";
+        let help = "a fault concerns those that have all of it: leave a key out, or name others";
+        return finding.at(section.heading(), label).help(help);
+    };
+    let help = format!("name another `{key}`, or give it to an account");
+    finding.at(section.span(key), label).help(help)
 }
 
 /// Why a fault of this kind means nothing to any of these accounts.

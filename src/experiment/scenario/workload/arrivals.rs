@@ -185,18 +185,7 @@ fn users(section: &mut Section, findings: &Findings) -> Option<Users> {
 }
 
 fn rate(section: &mut Section) -> Option<Rate> {
-    section.required("rate", "\"40rps\"", |node| {
-        let rate = decode::rate(node)?;
-        if rate.as_per_second() > 0.0 {
-            return Ok(rate);
-        }
-        Err(decode::Problem {
-            title: decode::Title::OfKey("is out of range"),
-            label: "nobody would ever ask".into(),
-            help: Some("a rate above 0, at most 1000000rps".into()),
-            span: None,
-        })
-    })
+    section.required("rate", "\"40rps\"", decode::positive_rate)
 }
 
 /// Reads the segments: the first starts at 0, and their starts rise.
