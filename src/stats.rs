@@ -47,6 +47,52 @@ impl Interval {
 }
 
 /// Confidence level of every interval, unless another alpha is given.
+/// Where a quantity can lie at all.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct Bounds {
+    /// The least value.
+    pub low: f64,
+    /// The largest value.
+    pub high: f64,
+}
+
+impl Bounds {
+    /// A part of a whole.
+    pub const SHARE: Self = Self {
+        low: 0.0,
+        high: 1.0,
+    };
+
+    /// A time, a number, money.
+    pub const NOT_NEGATIVE: Self = Self {
+        low: 0.0,
+        high: f64::INFINITY,
+    };
+
+    /// Where the difference of two such quantities can lie.
+    #[must_use]
+    pub const fn of_difference(self) -> Self {
+        let width = self.high - self.low;
+        Self {
+            low: -width,
+            high: width,
+        }
+    }
+}
+
+impl Interval {
+    /// The part of it that is possible. That costs no coverage: the true value is possible, so the
+    /// part holds it whenever the whole does.
+    #[must_use]
+    pub const fn within(self, bounds: Bounds) -> Self {
+        Self {
+            low: self.low.clamp(bounds.low, bounds.high),
+            high: self.high.clamp(bounds.low, bounds.high),
+        }
+    }
+}
+
+/// Confidence level of every interval.
 pub const LEVEL: f64 = 0.95;
 
 /// Whether every number is one: no NaN, no infinity.

@@ -2,8 +2,8 @@
 
 use crate::experiment::metric::Metric;
 use crate::experiment::results::{Counts, ScenarioResults, StrategyResults};
-use crate::stats::mean::{Estimate, difference, estimate};
-use crate::stats::ratio::{RelativeChange, relative_change};
+use crate::stats::mean::Estimate;
+use crate::stats::ratio::RelativeChange;
 
 /// One metric of one strategy against the baseline, paired by replication.
 #[derive(Clone, Copy, PartialEq, Debug)]
@@ -25,7 +25,7 @@ pub fn sample(strategy: &StrategyResults, metric: Metric) -> Vec<f64> {
 /// Mean of a metric over replications; `None` if it does not apply.
 #[must_use]
 pub fn metric(strategy: &StrategyResults, metric: Metric) -> Option<Estimate> {
-    estimate(&sample(strategy, metric))
+    metric.estimate(&sample(strategy, metric))
 }
 
 /// A metric of a strategy against a baseline.
@@ -37,8 +37,8 @@ pub fn compare(
 ) -> Comparison {
     let (a, b) = (sample(strategy, metric), sample(baseline, metric));
     Comparison {
-        difference: difference(&a, &b),
-        relative: relative_change(&a, &b),
+        difference: metric.difference(&a, &b),
+        relative: metric.relative_change(&a, &b),
     }
 }
 

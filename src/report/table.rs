@@ -54,10 +54,7 @@ struct Column {
 }
 
 const COLUMNS: [Column; 9] = [
-    column("success %", Metric::SuccessRate, |e| {
-        let half = e.half_width().map(|half| format!(" ±{:.2}", half * 100.0));
-        format!("{:.2}{}", e.mean * 100.0, half.unwrap_or_default())
-    }),
+    column("success %", Metric::SuccessRate, share),
     column("P50", Metric::LatencyP50All, |e| short(e.mean)),
     column("P99", Metric::LatencyP99All, |e| short(e.mean)),
     column("TTFT99", Metric::FirstTokenP99All, |e| short(e.mean)),
@@ -164,6 +161,18 @@ fn difference_rows(results: &ScenarioResults, base: &StrategyResults) -> Vec<Vec
         ]
     };
     compared(results).map(row).collect()
+}
+
+/// A share in percent: `98.21 ±0.40`, or `99.90 [99.20, 100.00]` where the interval ends with what
+/// is possible.
+pub(super) fn share(share: Estimate) -> String {
+    let percent = share.map(|share| share * 100.0);
+    let interval = match (percent.half_width(), percent.interval) {
+        (Some(half), _) => format!(" ±{half:.2}"),
+        (None, Some(i)) => format!(" [{:.2}, {:.2}]", i.low, i.high),
+        (None, None) => String::new(),
+    };
+    format!("{:.2}{interval}", percent.mean)
 }
 
 pub(super) fn points(difference: Option<Estimate>) -> String {

@@ -5,7 +5,7 @@
 //! wider for it in expectation. Comparing two separate intervals by eye would throw that away.
 
 use super::alpha::Alpha;
-use super::{Interval, all_finite};
+use super::{Bounds, Interval, all_finite};
 use statrs::distribution::{ContinuousCDF, StudentsT};
 
 /// A mean and how well it is known.
@@ -27,10 +27,23 @@ impl Estimate {
         }
     }
 
-    /// Half the width of the interval.
+    /// With the part of the interval that is possible.
+    #[must_use]
+    pub fn within(self, bounds: Bounds) -> Self {
+        Self {
+            interval: self.interval.map(|interval| interval.within(bounds)),
+            ..self
+        }
+    }
+
+    /// How far the interval reaches to either side of the mean; `None` also where that is not the
+    /// same, because part of it was impossible.
     #[must_use]
     pub fn half_width(self) -> Option<f64> {
-        self.interval.map(|i| (i.high - i.low) / 2.0)
+        let Interval { low, high } = self.interval?;
+        let half = (high - low) / 2.0;
+        let middle = f64::midpoint(low, high);
+        ((middle - self.mean).abs() <= 1e-6 * half).then_some(half)
     }
 }
 
@@ -234,6 +247,30 @@ mod tests {
         let difference = difference(&a, &b).unwrap();
         assert!(close(difference.mean, 2.0, 1e-12));
         assert!(close(difference.half_width().unwrap(), 0.0, 1e-9));
+    }
+
+    #[test]
+    fn what_is_impossible_is_cut_off() {
+        let all = estimate(&[0.9, 1.0]).unwrap();
+        let possible = all.within(Bounds::SHARE);
+        let (Some(whole), Some(part)) = (all.interval, possible.interval) else {
+            panic!("no interval");
+        };
+        assert!(whole.low < 0.4 && whole.high > 1.5, "{whole:?}");
+        assert_eq!((part.low, part.high), (whole.low, 1.0));
+        assert_eq!(
+            (all.half_width().is_some(), possible.half_width()),
+            (true, None)
+        );
+        let rates = Bounds::SHARE.of_difference();
+        assert_eq!((rates.low, rates.high), (-1.0, 1.0));
+        let times = Bounds::NOT_NEGATIVE.of_difference();
+        assert_eq!((times.low, times.high), (f64::NEG_INFINITY, f64::INFINITY));
+        let change = difference(&[0.0, 0.9], &[1.0, 1.0]).unwrap();
+        let part = change.within(rates).interval.unwrap();
+        assert_eq!((part.low, part.high > 1.0), (-1.0, false));
+        let equal = estimate(&[1.0; 3]).unwrap().within(Bounds::SHARE);
+        assert_eq!(equal.half_width(), Some(0.0));
     }
 
     #[test]

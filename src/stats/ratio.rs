@@ -8,7 +8,7 @@
 
 use super::alpha::Alpha;
 use super::mean::{covariance, mean, t_quantile};
-use super::{Interval, all_finite};
+use super::{Bounds, Interval, all_finite};
 
 /// How the mean of A relates to the mean of B.
 #[derive(Clone, Copy, PartialEq, Debug)]
@@ -47,6 +47,23 @@ impl Range {
     #[must_use]
     pub const fn is_unbounded(self) -> bool {
         matches!(self, Self::Outside(_) | Self::Anything)
+    }
+}
+
+impl RelativeChange {
+    /// With the part of the interval that is possible where neither A nor B can be negative: what
+    /// becomes nothing has changed by -1.
+    #[must_use]
+    pub fn of_not_negative(self) -> Self {
+        let possible = Bounds {
+            low: -1.0,
+            high: f64::INFINITY,
+        };
+        let range = match self.range {
+            Range::Bounded(interval) => Range::Bounded(interval.within(possible)),
+            other => other,
+        };
+        Self { range, ..self }
     }
 }
 

@@ -17,6 +17,7 @@ use crate::experiment::results::{
 };
 use crate::report::directory::File;
 use crate::report::number::{derived, derived_or_empty, seconds};
+use crate::stats::Bounds;
 use crate::stats::mean::estimate;
 use crate::stats::order::median;
 use crate::time::{Duration, Timestamp};
@@ -64,7 +65,7 @@ fn row(arm: &StrategyResults, fault: &FaultDescription, impact: &FaultImpact) ->
         let sample: Vec<f64> = observed.iter().map(|&o| later_if_censored(o)).collect();
         row.extend(time_cells(&sample));
     }
-    let during = estimate(&impact.success_rate_during);
+    let during = estimate(&impact.success_rate_during).map(|e| e.within(Bounds::SHARE));
     row.push(derived_or_empty(during.map(|e| e.mean)));
     row.extend(ends(during.and_then(|e| e.interval)));
     row

@@ -8,8 +8,7 @@ use crate::experiment::sweep::SweepResults;
 use crate::report::number::human;
 use crate::report::summary::{baseline, compare, metric, replications};
 use crate::report::sweep as sweeps;
-use crate::report::table::{percent, points, short};
-use crate::stats::mean::Estimate;
+use crate::report::table::{percent, points, share, short};
 use std::fmt::Write as _;
 
 /// The part of the page about one scenario.
@@ -178,13 +177,9 @@ fn table(results: &ScenarioResults) -> String {
 
 fn row(results: &ScenarioResults, arm: &StrategyResults) -> Vec<String> {
     let level = |what| metric(arm, what).map_or_else(|| "-".to_owned(), |e| short(e.mean));
-    let success = |e: Estimate| {
-        let half = e.half_width().map(|half| format!(" ±{:.2}", half * 100.0));
-        format!("{:.2}{}", e.mean * 100.0, half.unwrap_or_default())
-    };
     let mut row = vec![
         arm.name.clone(),
-        metric(arm, Metric::SuccessRate).map_or_else(|| "-".to_owned(), success),
+        metric(arm, Metric::SuccessRate).map_or_else(|| "-".to_owned(), share),
         level(Metric::LatencyP50All),
         level(Metric::LatencyP99All),
         level(Metric::FirstTokenP99All),

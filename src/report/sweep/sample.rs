@@ -2,7 +2,7 @@
 
 use crate::experiment::metric::Metric;
 use crate::experiment::sweep::{ArmSample, CellResults, SweepResults};
-use crate::stats::mean::{Estimate, difference, estimate};
+use crate::stats::mean::Estimate;
 
 /// A metric of every replication.
 pub(super) fn sample(arm: &ArmSample, metric: Metric) -> Vec<f64> {
@@ -14,7 +14,7 @@ pub(super) fn sample(arm: &ArmSample, metric: Metric) -> Vec<f64> {
 
 /// Its mean; `None` if it does not apply.
 pub(super) fn mean(arm: &ArmSample, metric: Metric) -> Option<Estimate> {
-    estimate(&sample(arm, metric))
+    metric.estimate(&sample(arm, metric))
 }
 
 /// The arm of that name in a cell.
@@ -34,7 +34,7 @@ pub(super) fn against(
         return None;
     }
     let other = self::arm(reference, &arm.name)?;
-    difference(&sample(arm, metric), &sample(other, metric))
+    metric.difference(&sample(arm, metric), &sample(other, metric))
 }
 
 /// Whether an interval leaves out zero: a change that chance does not explain.

@@ -3,6 +3,7 @@
 use crate::experiment::metric::{Better, Metric};
 use crate::experiment::sweep::{ArmSample, CellResults, SweepResults};
 use crate::report::sweep::sample;
+use crate::stats::Bounds;
 use crate::stats::mean::{Estimate, difference, estimate};
 
 /// Metrics that get a chart; `sweep.csv` has all.
@@ -89,7 +90,10 @@ impl Measure {
             Kind::Metric(metric, factor) => {
                 Some(sample::mean(arm, metric)?.map(|mean| mean * factor))
             }
-            Kind::Restore(fault) => estimate(&arm.faults.get(fault)?.restore),
+            Kind::Restore(fault) => {
+                let times = estimate(&arm.faults.get(fault)?.restore)?;
+                Some(times.within(Bounds::NOT_NEGATIVE))
+            }
         }
     }
 
