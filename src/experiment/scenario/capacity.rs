@@ -84,13 +84,19 @@ fn abandoned(node: &Node) -> Decoded<Abandoned> {
 }
 
 fn unlimited_or(least: u32) -> impl Fn(&Node) -> Decoded<u32> {
-    move |node| match node.text() {
-        Some("unlimited") => Ok(u32::MAX),
-        _ => decode::count_u32(least)(node),
-    }
+    decode::or_word("unlimited", u32::MAX, decode::count_u32(least))
 }
 
-fn refusal(section: &mut Section) -> Option<FailureKind> {
+/// How it refuses, where `queue` more may wait.
+fn refusal(section: &mut Section, queue: Option<u32>) -> Option<FailureKind> {
+    if section.has("refusal") && queue == Some(u32::MAX) {
+        let finding = Finding::warning("`refusal` has no effect").unless_elsewhere();
+        let finding = finding.at(
+            section.span("refusal"),
+            "any number may wait, nobody is refused",
+        );
+        section.report(finding.help("limit the `queue`, or remove it"));
+    }
     let refusal = decode::word("failure", REFUSALS, FailureKind::name);
     section.or("refusal", FailureKind::Overloaded, refusal)
 }
@@ -99,7 +105,7 @@ fn refusal(section: &mut Section) -> Option<FailureKind> {
 fn slots(section: &mut Section) -> Option<Capacity> {
     let servers = section.required("slots", "40", decode::count_u32(1));
     let queue = section.or("queue", u32::MAX, unlimited_or(0));
-    let refusal = refusal(section);
+    let refusal = refusal(section, queue);
     Some(Capacity::Slots {
         servers: servers?,
         queue: queue?,
@@ -115,7 +121,7 @@ fn processor_sharing(section: &mut Section) -> Option<Capacity> {
         "all share from the start where there is no `limit`",
     );
     let queue = section.or("queue", u32::MAX, unlimited_or(0));
-    let refusal = refusal(section);
+    let refusal = refusal(section, queue.filter(|_| limit != Some(u32::MAX)));
     Some(Capacity::Shared {
         speeds: Speeds::servers(servers?),
         limit: limit?,
@@ -159,7 +165,7 @@ fn batching(section: &mut Section, findings: &Findings) -> Option<Capacity> {
         inner.finish();
     }
     let queue = section.or("queue", u32::MAX, unlimited_or(0));
-    let refusal = refusal(section);
+    let refusal = refusal(section, queue);
     let ((speeds, largest), limit) = (speeds?, limit?.unwrap_or(u32::MAX));
     if limit != u32::MAX && limit > largest {
         findings.push(
@@ -285,7 +291,7 @@ fn load_dependent(section: &mut Section, findings: &Findings) -> Option<Capacity
     if limit != Some(u32::MAX) {
         section.refuse("queue", "nobody waits: all run from the start");
     }
-    let refusal = refusal(section);
+    let refusal = refusal(section, Some(0));
     let mut inner = Section::of(node, "`load_dependent`", findings)?;
     let factor = decode::number(1.0..=1e6);
     let threshold = inner.required("threshold", "20", decode::count_u32(1));

@@ -136,6 +136,25 @@ pub(super) fn count_u32(least: u32) -> impl Fn(&Node) -> Decoded<u32> {
     move |node| decode(node).map(|number| number as u32)
 }
 
+/// A plain number as `read` takes it, or a word in its place.
+pub(super) fn or_word<T: Clone>(
+    word: &'static str,
+    instead: T,
+    read: impl Fn(&Node) -> Decoded<T>,
+) -> impl Fn(&Node) -> Decoded<T> {
+    move |node| {
+        if node.text() == Some(word) {
+            return Ok(instead.clone());
+        }
+        read(node).map_err(|mut problem| {
+            let help = problem.help.as_deref();
+            let help = help.unwrap_or("write a plain number, without quotes");
+            problem.help = Some(format!("{help}, or \"{word}\""));
+            problem
+        })
+    }
+}
+
 /// A number in `range`.
 pub(super) fn number(range: RangeInclusive<f64>) -> impl Fn(&Node) -> Decoded<f64> {
     move |node| {
@@ -174,16 +193,18 @@ pub(super) fn out_of_bounds(label: impl Into<String>, help: impl Into<String>) -
 /// A number above 0.
 pub(super) fn factor(node: &Node) -> Decoded<f64> {
     const MOST: f64 = 1e6;
-    let number = number(f64::NEG_INFINITY..=f64::INFINITY)(node)?;
-    let label = if number > MOST {
-        "more than a million"
-    } else if number > 0.0 {
-        return Ok(number);
-    } else {
-        "must be above 0"
-    };
     let help = format!("a number above 0, at most {MOST}");
-    Err(out_of_bounds(label, help))
+    if matches!(node.value, Value::Float(number) if number.is_nan()) {
+        return Err(out_of_bounds("not a number", help));
+    }
+    let number = number(f64::NEG_INFINITY..=f64::INFINITY)(node)?;
+    if number > MOST {
+        Err(out_of_bounds("more than a million", help))
+    } else if number > 0.0 {
+        Ok(number)
+    } else {
+        Err(out_of_bounds("must be above 0", help))
+    }
 }
 
 fn out_of_range<T: std::fmt::Display>(below: bool, allowed: &str, ends: (T, T)) -> Problem {
@@ -291,7 +312,10 @@ pub(super) fn word<T: Copy>(
 ) -> impl Fn(&Node) -> Decoded<T> {
     move |node| {
         let Some(text) = node.text() else {
-            return Err(wrong_type(node, &format!("the name of a {what}")));
+            let names: Vec<&str> = words.iter().map(|word| name(*word)).collect();
+            let mut problem = wrong_type(node, &format!("the name of a {what}"));
+            problem.help = Some(format!("known: {}", names.join(", ")));
+            return Err(problem);
         };
         let found = words.iter().copied().find(|word| name(*word) == text);
         found.ok_or_else(|| unknown(what, text, words.iter().map(|word| name(*word))))

@@ -117,6 +117,15 @@ fn link(node: &Node, base: &Way, regions: &Regions, findings: &Findings) -> Opti
     let between = section.required("between", "[\"us-east\", \"eu-west\"]", |node| {
         pair(node, regions)
     });
+    if between.is_some()
+        && ["loss", "lost_after", "delay"]
+            .iter()
+            .all(|key| !section.has(key))
+    {
+        let finding = Finding::warning("the link has no effect").unless_elsewhere();
+        let finding = finding.at(node.span, "it is as all others are");
+        section.report(finding.help("give it a `loss` or a `delay` of its own, or remove it"));
+    }
     let way = Way::read(&mut section, base, findings);
     section.finish();
     let between = between?;
@@ -150,6 +159,13 @@ fn pair(node: &Node, regions: &Regions) -> Decoded<Option<[RegionIndex; 2]>> {
     let Some(names) = &regions.names else {
         return Ok(None);
     };
-    let at = |item| decode::reference("region", names)(item).map(|at| RegionIndex(at as u16));
+    let at = |item: &Node| {
+        let found = decode::reference("region", names)(item);
+        let found = found.map(|at| RegionIndex(at as u16));
+        found.map_err(|problem| decode::Problem {
+            span: Some(item.span),
+            ..problem
+        })
+    };
     Ok(Some([at(one)?, at(other)?]))
 }

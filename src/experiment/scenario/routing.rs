@@ -144,14 +144,9 @@ fn cache(
     let max_entries = part.or("max_entries", base.max_entries, |node| {
         decode::count(1..=10_000_000)(node).map(|entries| entries as u32)
     });
-    let tokens = part.or(
-        "max_output_tokens",
-        base.max_output_tokens,
-        |node| match node.text() {
-            Some("none") => Ok(None),
-            _ => decode::count(1..=1_000_000_000_000)(node).map(Some),
-        },
-    );
+    let tokens = |node: &Node| decode::count(1..=1_000_000_000_000)(node).map(Some);
+    let tokens = decode::or_word("none", None, tokens);
+    let tokens = part.or("max_output_tokens", base.max_output_tokens, tokens);
     let ttl = part.or("ttl", base.ttl, decode::positive_duration);
     part.finish();
     Some(Some(CacheConfig {

@@ -118,15 +118,11 @@ pub(super) fn limits(key: &'static str, node: &Node, findings: &Findings) -> Opt
         return Some(Limits::NONE);
     }
     let mut section = Section::of(node, format!("`{key}`"), findings)?;
-    let per_minute = |node: &Node| -> Decoded<Option<u64>> {
-        match node.text() {
-            Some("none") => Ok(None),
-            _ => decode::count(1..=1_000_000_000_000)(node).map(Some),
-        }
-    };
-    let requests = section.optional("requests_per_minute", per_minute);
-    let input = section.optional("input_tokens_per_minute", per_minute);
-    let output = section.optional("output_tokens_per_minute", per_minute);
+    let per_minute = |node: &Node| decode::count(1..=1_000_000_000_000)(node).map(Some);
+    let per_minute = decode::or_word("none", None, per_minute);
+    let requests = section.optional("requests_per_minute", &per_minute);
+    let input = section.optional("input_tokens_per_minute", &per_minute);
+    let output = section.optional("output_tokens_per_minute", &per_minute);
     let retry_after = if key == "quota" {
         section.optional("retry_after", decode::boolean)
     } else {

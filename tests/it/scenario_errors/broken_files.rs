@@ -120,3 +120,8 @@ fn behaviour() {
 fn effect() {
     check(include_str!("effect.txt"));
 }
+
+#[test]
+fn options() {
+    check(include_str!("options.txt"));
+}

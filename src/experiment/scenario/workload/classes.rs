@@ -80,10 +80,8 @@ fn class(node: &Node, context: &Context, recorded: Recorded) -> Option<RequestCl
     } else {
         section.or("cached_input_share", 0.0, decode::share)
     };
-    let max_output_tokens = section.or("max_output_tokens", None, |node| match node.text() {
-        Some("none") => Ok(None),
-        _ => decode::count_u32(1)(node).map(Some),
-    });
+    let most = decode::or_word("none", None, |node| decode::count_u32(1)(node).map(Some));
+    let max_output_tokens = section.or("max_output_tokens", None, most);
     let priority = decode::word("priority", RequestPriority::ALL, RequestPriority::name);
     let priority = section.or("priority", RequestPriority::Normal, priority);
     let kind = decode::word("request type", RequestType::ALL, RequestType::name);
