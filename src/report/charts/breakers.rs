@@ -4,7 +4,7 @@
 
 use super::axis::Axis;
 use super::canvas::{Anchor, Canvas, Font};
-use super::faults::fault_height;
+use super::faults::{fault_height, of_replication_0};
 use super::frame::{Panel, TEXT, TOP, WIDTH, fitted, page};
 use super::palette::{GREY, GRID, Look, WHITE, looks};
 use crate::experiment::results::{BreakerSpan, ScenarioResults, StrategyResults};
@@ -21,7 +21,9 @@ const FAR_LEFT: f64 = 455.0;
 /// The chart.
 pub fn file(results: &ScenarioResults) -> File {
     let groups: Vec<Group> = results.strategies.iter().map(Group::of).collect();
-    let top = TOP + 8.0 + fault_height(results);
+    let about = &results.description;
+    let faults = of_replication_0(about);
+    let top = TOP + 8.0 + fault_height(&faults);
     let rows: f64 = groups.iter().map(Group::height).sum();
     let by_model = groups.iter().any(Group::is_by_model);
     let left = if by_model { FAR_LEFT } else { LEFT };
@@ -38,8 +40,8 @@ pub fn file(results: &ScenarioResults) -> File {
         "Breakers not closed, by strategy and account (replication 0)"
     };
     page(results, "breakers", title, height, |canvas| {
-        panel.shade(canvas, results);
-        panel.name_faults(canvas, &results.description.faults);
+        panel.shade(canvas, about, &faults);
+        panel.name_faults(canvas, &faults);
         panel.grid_x(canvas);
         let mut y = top + GROUP_GAP;
         for (group, look) in groups.iter().zip(looks(results)) {
@@ -122,7 +124,8 @@ impl<'a> Group<'a> {
             canvas.text(&name, (panel.from.0 - 8.0, middle(row)), small);
             let spans = self.arm.breaker_spans.iter();
             let own = spans.filter(|span| whose(span) == breaker);
-            own.for_each(|span| swim(canvas, panel, span, look, middle(row)));
+            let own: Vec<&BreakerSpan> = own.collect();
+            swim(canvas, panel, &own, look, middle(row));
         }
         let note = match (self.breakers.len(), self.more) {
             (0, _) => "none opened".to_owned(),
@@ -146,19 +149,43 @@ fn name(results: &ScenarioResults, (account, model): Breaker) -> String {
     }
 }
 
-fn swim(canvas: &mut Canvas, panel: &Panel, span: &BreakerSpan, look: Look, y: f64) {
-    let place = |at: Timestamp| panel.at_x(at.as_secs_f64());
-    let (from, to) = (place(span.start), place(span.end));
-    let to = to.max(from + 1.0);
+/// The spans of a breaker, in the order of time. Those that meet within a pixel's width are drawn
+/// as one: an outage of hours is a thousand of them, on the same few pixels.
+fn swim(canvas: &mut Canvas, panel: &Panel, spans: &[&BreakerSpan], look: Look, y: f64) {
     let half = ROW / 2.0 - 2.0;
-    canvas.rectangle((from, y - half), (to, y + half), look.colour, 1.0);
-    if span.half_open {
+    let place = |at: Timestamp| panel.at_x(at.as_secs_f64());
+    let ends = |span: &BreakerSpan| {
+        (
+            place(span.start),
+            place(span.end).max(place(span.start) + 1.0),
+        )
+    };
+    for (from, to) in joined(spans.iter().map(|span| ends(span))) {
+        canvas.rectangle((from, y - half), (to, y + half), look.colour, 1.0);
+    }
+    for (from, to) in spans
+        .iter()
+        .filter(|span| span.half_open)
+        .map(|span| ends(span))
+    {
         let to = to.min(panel.to.0) - 0.8;
         let hollow = (from + 0.8, y - half + 1.2);
         if to > hollow.0 {
             canvas.rectangle(hollow, (to, y + half - 1.2), WHITE, 1.0);
         }
     }
+}
+
+/// Intervals in the order of their starts, those that touch made one.
+fn joined(intervals: impl Iterator<Item = (f64, f64)>) -> Vec<(f64, f64)> {
+    let mut joined: Vec<(f64, f64)> = vec![];
+    for (from, to) in intervals {
+        match joined.last_mut() {
+            Some(last) if from <= last.1 => last.1 = last.1.max(to),
+            _ => joined.push((from, to)),
+        }
+    }
+    joined
 }
 
 fn key(canvas: &mut Canvas, (left, y): (f64, f64)) {
@@ -168,4 +195,33 @@ fn key(canvas: &mut Canvas, (left, y): (f64, f64)) {
     canvas.rectangle((left, y - 4.5), (left + 24.0, y + 4.5), GREY, 1.0);
     canvas.rectangle((left + 1.0, y - 3.3), (left + 23.0, y + 3.3), WHITE, 1.0);
     canvas.text("half-open: lets probes through", (left + 32.0, y), TEXT);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn joined_intervals_cover_the_same_and_do_not_touch(
+            lengths in proptest::collection::vec((0.0..3.0f64, 0.0..3.0f64), 1..40),
+        ) {
+            let mut start = 0.0;
+            let intervals: Vec<(f64, f64)> = lengths
+                .iter()
+                .map(|(gap, length)| {
+                    start += gap;
+                    (start, start + length)
+                })
+                .collect();
+            let joined = joined(intervals.iter().copied());
+            let inside = |spans: &[(f64, f64)], x: f64| spans.iter().any(|s| s.0 <= x && x <= s.1);
+            for at in 0..1_000 {
+                let x = f64::from(at) * 0.11;
+                prop_assert_eq!(inside(&joined, x), inside(&intervals, x));
+            }
+            prop_assert!(joined.windows(2).all(|pair| pair[0].1 < pair[1].0));
+        }
+    }
 }

@@ -1,11 +1,12 @@
-//! What users notice over time: success rate and P99 latency, with scheduled faults shaded.
+//! What users notice over time: success rate and P99 latency, all replications together, with
+//! scheduled faults shaded.
 //!
 //! Windows of the timeline are merged where there are more than the eye can follow, or where they
 //! hold too few requests for a P99; `timeline.csv` has them all.
 
 use super::axis::{Axis, extent};
 use super::canvas::Point;
-use super::faults::fault_height;
+use super::faults::{by_chance_note, fault_height, of_all_replications};
 use super::frame::{ALL_REQUESTS, LEGEND, Panel, TOP, legend, legend_height, note, page};
 use super::palette::looks;
 use crate::experiment::results::{ScenarioResults, StrategyResults, Window};
@@ -37,24 +38,27 @@ pub fn file(results: &ScenarioResults) -> File {
     let group = group(results);
     let arms = results.strategies.iter();
     let arms: Vec<Vec<Moment>> = arms.map(|arm| moments(arm, group)).collect();
-    let top = TOP + 8.0 + fault_height(results);
+    let about = &results.description;
+    let faults = of_all_replications(about);
+    let top = TOP + 8.0 + fault_height(&faults);
     let success = panel(results, top, success_axis(&arms));
     let p99 = panel(results, top + PANEL + GAP, p99_axis(&arms));
-    let height = (p99.to.1 + 92.0).max(top + 20.0 + legend_height(results));
+    let height = (p99.to.1 + 92.0 + by_chance_note(about).map_or(0.0, |_| 16.0))
+        .max(top + 20.0 + legend_height(results));
     page(
         results,
         "timeline",
         &title(results, group),
         height,
         |canvas| {
-            success.name_faults(canvas, &results.description.faults);
+            success.name_faults(canvas, &faults);
             let success_of = |moment: &Moment| (moment.at, moment.success_percent);
             let p99_of = |moment: &Moment| (moment.at, moment.p99_s);
             for (panel, value) in [
                 (&success, success_of as fn(&Moment) -> Point),
                 (&p99, p99_of),
             ] {
-                panel.shade(canvas, results);
+                panel.shade(canvas, about, &faults);
                 panel.grid(canvas);
                 for (nth, (arm, look)) in arms.iter().zip(&looks).enumerate() {
                     let points: Vec<Point> = arm.iter().map(value).collect();
@@ -64,6 +68,9 @@ pub fn file(results: &ScenarioResults) -> File {
             legend(canvas, results, &looks, success.from.1);
             note(canvas, BY_ARRIVAL, p99.to.1 + 60.0);
             note(canvas, ALL_REQUESTS, p99.to.1 + 76.0);
+            if let Some(text) = by_chance_note(about) {
+                note(canvas, text, p99.to.1 + 92.0);
+            }
         },
     )
 }

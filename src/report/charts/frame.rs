@@ -110,10 +110,13 @@ impl Panel {
 
     /// Vertical lines and their texts, without the label.
     pub fn grid_x(&self, canvas: &mut Canvas) {
+        for (value, _) in &self.x.ticks {
+            let x = self.at_x(*value);
+            canvas.line(&[(x, self.from.1), (x, self.to.1)], 0.8, GRID);
+        }
         let mut free_from = f64::NEG_INFINITY;
         for (value, text) in &self.x.ticks {
             let x = self.at_x(*value);
-            canvas.line(&[(x, self.from.1), (x, self.to.1)], 0.8, GRID);
             // Ticks of a logarithmic axis crowd towards the end of a decade.
             let half = TEXT.width(text) / 2.0;
             if x - half > free_from {
@@ -126,10 +129,13 @@ impl Panel {
 
     /// Horizontal lines and their texts, without the label.
     pub fn grid_y(&self, canvas: &mut Canvas) {
+        for (value, _) in &self.y.ticks {
+            let y = self.at_y(*value);
+            canvas.line(&[(self.from.0, y), (self.to.0, y)], 0.8, GRID);
+        }
         let mut free_below = f64::INFINITY;
         for (value, text) in &self.y.ticks {
             let y = self.at_y(*value);
-            canvas.line(&[(self.from.0, y), (self.to.0, y)], 0.8, GRID);
             if y + 7.0 < free_below {
                 canvas.text(text, (self.from.0 - 7.0, y), TEXT.anchor(Anchor::End));
                 free_below = y - 7.0;
@@ -196,7 +202,8 @@ impl Panel {
 
 /// Leaves out points that lie within a quarter of a pixel of the line without them (Douglas and
 /// Peucker 1973): a smooth curve keeps a tenth of its points, and looks the same.
-fn straightened(points: &[Point]) -> Vec<Point> {
+#[must_use]
+pub fn straightened(points: &[Point]) -> Vec<Point> {
     const TOLERANCE: f64 = 0.25;
     let mut kept = vec![false; points.len()];
     let mut spans = vec![(0, points.len().saturating_sub(1))];

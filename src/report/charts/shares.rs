@@ -2,10 +2,10 @@
 
 use super::axis::Axis;
 use super::canvas::{Anchor, Canvas, Font, Point};
-use super::faults::fault_height;
-use super::frame::{LEGEND, Panel, TEXT, TOP, fitted, note, page};
+use super::faults::{by_chance_note, fault_height, of_all_replications};
+use super::frame::{LEGEND, Panel, TEXT, TOP, fitted, note, page, straightened};
 use super::palette::{GREY, INK, WHITE, lane_colours, looks};
-use crate::experiment::results::{ScenarioResults, StrategyResults};
+use crate::experiment::results::{FaultDescription, ScenarioResults, StrategyResults};
 use crate::report::directory::File;
 use crate::report::timeline::Course;
 
@@ -18,7 +18,9 @@ const MOST_POINTS: usize = 60;
 
 /// The chart.
 pub fn file(results: &ScenarioResults) -> File {
-    let top = TOP + 20.0 + fault_height(results);
+    let about = &results.description;
+    let faults = of_all_replications(about);
+    let top = TOP + 20.0 + fault_height(&faults);
     let rows = results.strategies.len().div_ceil(COLUMNS).max(1);
     let named = results.description.lanes.len().min(MOST_LANES_NAMED + 1);
     let grid_end = top + ROW * rows as f64 + 34.0;
@@ -29,12 +31,12 @@ pub fn file(results: &ScenarioResults) -> File {
         for (at, arm) in results.strategies.iter().enumerate() {
             let panel = panel(results, at, top);
             if at == 0 {
-                panel.name_faults_at(canvas, results);
+                panel.name_faults_at(canvas, &faults);
             }
             panel.grid_x(canvas);
             panel.grid_y(canvas);
             areas(canvas, results, arm, &panel);
-            edges(canvas, results, &panel);
+            edges(canvas, &faults, &panel);
             let name = (panel.from.0 + 14.0, panel.from.1 - 11.0);
             let mark = (panel.from.0 + 4.0, panel.from.1 - 11.0);
             looks[at].marker.draw(canvas, mark, 4.2, looks[at].colour);
@@ -47,26 +49,23 @@ pub fn file(results: &ScenarioResults) -> File {
         let left = (22.0, top + (ROW * rows as f64 - 40.0) / 2.0);
         canvas.text("share of attempts, %", left, TEXT.anchor(Anchor::Upwards));
         lane_legend(canvas, results, top);
-        if !results.description.faults.is_empty() {
-            note(
-                canvas,
-                "Dashed lines: start and end of a fault.",
-                height - 14.0,
-            );
+        let edges = (!faults.is_empty()).then_some("Dashed lines: start and end of a fault.");
+        if let Some(text) = by_chance_note(about).or(edges) {
+            note(canvas, text, height - 14.0);
         }
     })
 }
 
 impl Panel {
     /// The faults' names above the first panel, above its own name.
-    fn name_faults_at(&self, canvas: &mut Canvas, results: &ScenarioResults) {
+    fn name_faults_at(&self, canvas: &mut Canvas, faults: &[&FaultDescription]) {
         let raised = Self {
             from: (self.from.0, self.from.1 - 18.0),
             to: self.to,
             x: self.x.clone(),
             y: self.y.clone(),
         };
-        raised.name_faults(canvas, &results.description.faults);
+        raised.name_faults(canvas, faults);
     }
 }
 
@@ -106,8 +105,8 @@ fn areas(canvas: &mut Canvas, results: &ScenarioResults, arm: &StrategyResults, 
         };
         for (lane, colour) in colours.iter().enumerate().rev() {
             let edge = run.iter().map(|(at, stack)| place((*at, stack[lane])));
-            let mut points: Vec<Point> = edge.collect();
-            let upper = points.clone();
+            let upper = straightened(&edge.collect::<Vec<Point>>());
+            let mut points = upper.clone();
             points.push(place((*last, 0.0)));
             points.push(place((*first, 0.0)));
             canvas.polygon(&points, *colour, 1.0);
@@ -143,8 +142,8 @@ fn stacks(course: &Course, lanes: usize) -> Vec<(f64, Vec<f64>)> {
 }
 
 /// Start and end of each fault, on top of the areas.
-fn edges(canvas: &mut Canvas, results: &ScenarioResults, panel: &Panel) {
-    for fault in &results.description.faults {
+fn edges(canvas: &mut Canvas, faults: &[&FaultDescription], panel: &Panel) {
+    for fault in faults {
         for at in fault.windows.iter().flat_map(|(start, end)| [start, end]) {
             let x = panel.at_x(at.as_secs_f64());
             canvas.dashed(&[(x, panel.from.1), (x, panel.to.1)], 1.2, INK, 3.0);
