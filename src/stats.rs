@@ -12,6 +12,7 @@
 
 pub mod alpha;
 pub mod equivalence;
+pub mod best;
 pub mod mean;
 pub mod needed;
 pub mod order;
