@@ -11,8 +11,8 @@
 //! answered only when it was easy.
 
 pub mod alpha;
-pub mod equivalence;
 pub mod best;
+pub mod equivalence;
 pub mod mean;
 pub mod needed;
 pub mod order;

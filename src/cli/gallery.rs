@@ -109,7 +109,8 @@ fn section(
     gallery::write(&results, &folder).map_err(cannot_write)?;
     let charts = scenario.gallery.charts(!scenario.faults.is_empty());
     let mut section = Section::of(&results, charts);
-    if let Some(swept) = sweep(file, scenario, args, jobs, stop)? {
+    if let Some(mut swept) = sweep(file, scenario, args, jobs, stop)? {
+        swept.own = swept.cell_of(&results);
         section.add_sweep(&swept);
     }
     Ok(section)

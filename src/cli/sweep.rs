@@ -229,6 +229,7 @@ impl Plan<'_> {
         });
         let axes = self.grid.axes().iter();
         Ok(SweepResults {
+            own: None,
             cells: kept.collect::<Result<_, _>>()?,
             axes: axes
                 .map(|axis| (axis.path.clone(), axis.values.clone()))

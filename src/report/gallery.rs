@@ -6,7 +6,12 @@
 //! the results show is said by sentences made from the numbers.
 
 mod findings;
+mod markdown;
 mod page;
+mod swept;
+#[cfg(test)]
+mod tests;
+mod told;
 
 pub use page::{LeftOut, Section, readme};
 

@@ -18,7 +18,9 @@ mod sample;
 mod store;
 mod table;
 
-pub use changes::{Change, changes, two_charts};
+pub use changes::{
+    Course, Extreme, Way, courses, four_digits, reference, told_strategy, two_charts,
+};
 pub use json::json;
 pub use store::Store;
 pub use table::render;

@@ -172,7 +172,15 @@ pub(super) fn share(share: Estimate) -> String {
         (None, Some(i)) => format!(" [{:.2}, {:.2}]", i.low, i.high),
         (None, None) => String::new(),
     };
-    format!("{:.2}{interval}", percent.mean)
+    success_number(share.mean) + &interval
+}
+
+/// A share in per cent. It reads 100.00 only where nothing at all is missing.
+pub(super) fn success_number(share: f64) -> String {
+    match format!("{:.2}", share * 100.0) {
+        text if text == "100.00" && share < 1.0 => ">99.99".to_owned(),
+        text => text,
+    }
 }
 
 pub(super) fn points(difference: Option<Estimate>) -> String {

@@ -52,6 +52,7 @@ fn every_column_is_explained() {
         question: scenario.question.clone(),
         resolved_toml: scenario.resolved_toml.clone(),
         axes: vec![("PATH".into(), vec!["1".into()])],
+        own: None,
         cells: vec![CellResults::of(&results)],
     };
     let mut files = 0;

@@ -92,6 +92,7 @@ fn the_page_tells_of_every_scenario_and_its_links_lead_somewhere() {
         "calm/charts/comparison.svg",
         "During the outage of provider google (30 s long, from 1 min)",
         "what if `routing.breaker.open_time` were different?",
+        "| round_robin | 60s, the scenario's own |",
         "- `scenarios/traced.toml`: What of real traffic?",
     ] {
         assert!(page.contains(text), "{text}\n{page}");

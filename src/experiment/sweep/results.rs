@@ -2,7 +2,7 @@
 //! differences can be taken later, and what scheduled faults did. Histograms and timelines are not:
 //! a cell that deserves a closer look is run by itself, with the same numbers.
 
-use crate::experiment::metric::Metrics;
+use crate::experiment::metric::{Metric, Metrics};
 use crate::experiment::results::{FaultImpact, Observed, ScenarioResults, StrategyResults};
 use crate::record::Strategy;
 
@@ -17,6 +17,8 @@ pub struct SweepResults {
     pub resolved_toml: String,
     /// Path and values of every parameter, as typed.
     pub axes: Vec<(String, Vec<String>)>,
+    /// The cell that is the scenario as it stands, where that is known: see [`Self::cell_of`].
+    pub own: Option<usize>,
     /// Every cell, the last axis varying fastest.
     pub cells: Vec<CellResults>,
 }
@@ -58,7 +60,38 @@ pub struct FaultSample {
     pub restore: Vec<f64>,
 }
 
+impl SweepResults {
+    /// The cell that came to the same as the scenario run by itself: whose values are the
+    /// scenario's own. A value that is a default stands in no file, so texts cannot be compared;
+    /// equal metrics in every replication are no accident. `None` if no cell or several are like
+    /// it, of which nobody could tell which is meant.
+    #[must_use]
+    pub fn cell_of(&self, results: &ScenarioResults) -> Option<usize> {
+        let own = CellResults::of(results);
+        let mut alike = (0..self.cells.len()).filter(|&at| self.cells[at].is_like(&own));
+        alike.next().filter(|_| alike.next().is_none())
+    }
+}
+
 impl CellResults {
+    /// Whether all strategies have the same metrics. Times of faults are left out: how finely they
+    /// are observed depends on the windows of the timeline.
+    fn is_like(&self, other: &Self) -> bool {
+        let same = |a: &Metrics, b: &Metrics| {
+            let mut all = Metric::ALL.iter();
+            all.all(|&metric| a[metric].to_bits() == b[metric].to_bits())
+        };
+        let alike = |(a, b): (&ArmSample, &ArmSample)| {
+            let mut replications = a.replications.iter().zip(&b.replications);
+            a.name == b.name
+                && a.replications.len() == b.replications.len()
+                && replications.all(|(a, b)| same(a, b))
+        };
+        self.seed == other.seed
+            && self.arms.len() == other.arms.len()
+            && self.arms.iter().zip(&other.arms).all(alike)
+    }
+
     /// What is kept of the results of a scenario.
     #[must_use]
     pub fn of(results: &ScenarioResults) -> Self {

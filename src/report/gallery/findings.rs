@@ -1,18 +1,20 @@
 //! What results show, in sentences made from numbers. They state what the intervals carry and no
-//! more: a difference is named where its interval leaves out zero, and counted among all that were
-//! looked at.
+//! more: a best is named where it is told apart from all others (`told.rs`); a difference from the
+//! baseline where chance does not explain it, all comparisons of the metric taken together, and
+//! where the interval still leaves out zero as it is printed.
 
-use crate::experiment::metric::{Better, Metric};
+use super::markdown;
+use super::told::{Leaders, TOLD, Told, leaders, success};
 use crate::experiment::results::{
     FaultDescription, FaultImpact, Observed, ScenarioResults, StrategyResults,
 };
-use crate::experiment::sweep::SweepResults;
 use crate::report::number::{derived, human};
-use crate::report::summary::{baseline, compare, compared, metric};
-use crate::report::sweep::changes;
-use crate::report::table::{percent, points, short};
+use crate::report::summary::{baseline, compare, compared, sample};
+use crate::report::table::{percent, points};
+use crate::stats::best::{Good, apart};
 use crate::stats::mean::estimate;
 use crate::stats::order::median;
+use crate::time::Timestamp;
 
 /// Most differences that a sentence names.
 const MOST_NAMED: usize = 3;
@@ -20,219 +22,192 @@ const MOST_NAMED: usize = 3;
 /// Most faults that are told of one by one.
 const MOST_FAULTS: usize = 3;
 
-/// One metric as the sentences tell it.
-struct Told {
-    metric: Metric,
-    name: &'static str,
-    level: fn(f64) -> String,
-    relative: bool,
-}
-
-const TOLD: [Told; 3] = [
-    Told {
-        metric: Metric::SuccessRate,
-        name: "success rate",
-        level: |share| format!("{:.2} %", share * 100.0),
-        relative: false,
-    },
-    Told {
-        metric: Metric::LatencyP99All,
-        name: "P99 latency",
-        level: |seconds| format!("{} s", short(seconds)),
-        relative: true,
-    },
-    Told {
-        metric: Metric::CostPer1kSuccesses,
-        name: "cost per 1,000 successes",
-        level: |dollars| format!("${}", short(dollars)),
-        relative: true,
-    },
-];
-
-/// What a scenario shows, in one paragraph.
-pub(super) fn scenario(results: &ScenarioResults) -> String {
-    let mut sentences: Vec<String> = TOLD.iter().filter_map(|told| told.of(results)).collect();
+/// What a scenario shows, a paragraph each.
+pub(super) fn scenario(results: &ScenarioResults) -> Vec<String> {
+    let mut paragraphs: Vec<String> = TOLD.iter().filter_map(|told| told.of(results)).collect();
     let faults = &results.description.faults;
     if faults.len() > MOST_FAULTS {
         let count = faults.len();
-        sentences.push(format!("faults.csv has each of the {count} faults."));
+        paragraphs.push(format!("faults.csv has each of the {count} faults."));
     } else {
         let told = faults.iter().enumerate();
-        sentences.extend(told.filter_map(|(at, fault)| of_fault(results, at, fault)));
+        paragraphs.extend(told.filter_map(|(at, fault)| of_fault(results, at, fault)));
     }
-    sentences.join(" ")
+    paragraphs
 }
 
 impl Told {
     fn of(&self, results: &ScenarioResults) -> Option<String> {
-        let base = baseline(results)?;
-        let level = |arm: &StrategyResults| Some(metric(arm, self.metric)?.mean);
-        let mut levels: Vec<(f64, &str)> = results
-            .strategies
-            .iter()
-            .filter_map(|arm| Some((level(arm)?, arm.name.as_str())))
-            .collect();
-        levels.sort_by(|a, b| a.0.total_cmp(&b.0));
-        if self.metric.better() == Better::Higher {
-            levels.reverse();
+        let leaders = self.leaders(results)?;
+        let (best, worst) = &leaders.whole;
+        let name = self.name;
+        let at_deadline = |level: &String| match self.deadline(results, level) {
+            true => " (the deadline: 1 % or more fail)".to_owned(),
+            false => String::new(),
+        };
+        if leaders.is_even() {
+            return Some(format!("{name}: {best} for all{}.", at_deadline(best)));
         }
-        let (first, last) = (levels.first()?, levels.last()?);
-        let capital = self.name[..1].to_uppercase() + &self.name[1..];
-        let (best, worst) = ((self.level)(first.0), (self.level)(last.0));
-        if best == worst {
-            return Some(format!("{capital}: {best} for all."));
-        }
-        let range = format!("{capital}: {best} ({}) to {worst} ({})", first.1, last.1);
-        let others = compared(results).count();
-        let clear = self.clear(results, base);
-        let against = &base.name;
-        Some(match clear.len() {
-            0 => format!("{range}; no difference from {against} is clear of chance."),
-            count => format!(
-                "{range}; clear of chance against {against}: {count} of {others} ({}).",
-                named(&clear)
-            ),
-        })
+        let lead = format!(
+            "{name}: {best} to {worst}{}; {}.",
+            at_deadline(worst),
+            best_of(&leaders)
+        );
+        let base = baseline(results).filter(|_| compared(results).next().is_some());
+        Some(base.map_or_else(
+            || lead.clone(),
+            |base| format!("{lead} {}", self.against(results, base)),
+        ))
     }
 
-    /// Differences from the baseline that chance does not explain, largest first.
-    fn clear(&self, results: &ScenarioResults, base: &StrategyResults) -> Vec<String> {
-        let mut clear: Vec<(f64, String)> = compared(results)
-            .filter_map(|arm| {
-                let comparison = compare(arm, base, self.metric);
-                let (change, interval, text) = if self.relative {
-                    let relative = comparison.relative?;
-                    let text = percent(Some(relative)).replacen(" [", " % [", 1);
-                    (relative.change, relative.range.interval()?, text)
-                } else {
-                    let difference = comparison.difference?;
-                    let text = points(Some(difference)).replacen(" [", " points [", 1);
-                    (difference.mean, difference.interval?, text)
-                };
-                let chance = interval.low <= 0.0 && interval.high >= 0.0;
-                (!chance).then(|| (change, format!("{} {text}", arm.name)))
-            })
+    /// The differences from the baseline that chance does not explain.
+    fn against(&self, results: &ScenarioResults, base: &StrategyResults) -> String {
+        let name = markdown::text(&base.name);
+        let others = compared(results).count();
+        let level = |arm: &StrategyResults| sample(arm, self.metric);
+        let clear = compared(results).filter(|arm| apart(&level(arm), &level(base), others));
+        let clear: Vec<&StrategyResults> = clear.collect();
+        let mut shown: Vec<(f64, String)> = clear
+            .iter()
+            .filter_map(|arm| self.difference(arm, base))
             .collect();
-        clear.sort_by(|a, b| b.0.abs().total_cmp(&a.0.abs()));
-        clear.into_iter().map(|(_, text)| text).collect()
+        shown.sort_by(|a, b| b.0.abs().total_cmp(&a.0.abs()));
+        let (count, hidden) = (clear.len(), clear.len() - shown.len());
+        let differ = if count == 1 { "differs" } else { "differ" };
+        let small = "so little that the interval, as printed, reaches zero";
+        match (count, shown.len()) {
+            (0, _) => format!("No difference from {name} is more than chance."),
+            (_, 0) => {
+                format!("{count} of {others} {differ} from {name} by more than chance, by {small}.")
+            }
+            _ => {
+                let mut text = shown[..shown.len().min(MOST_NAMED)]
+                    .iter()
+                    .map(|(_, text)| text.as_str())
+                    .collect::<Vec<_>>()
+                    .join(", ");
+                if let Some(more) = shown.len().checked_sub(MOST_NAMED).filter(|&more| more > 0) {
+                    text += &format!(", and {more} more");
+                }
+                if hidden > 0 {
+                    text += &format!("; {hidden} by {small}");
+                }
+                format!("{count} of {others} {differ} from {name} by more than chance: {text}.")
+            }
+        }
+    }
+
+    /// A difference, if its interval leaves out zero as it is printed.
+    fn difference(&self, arm: &StrategyResults, base: &StrategyResults) -> Option<(f64, String)> {
+        let comparison = compare(arm, base, self.metric);
+        let (change, text, unit) = if self.relative {
+            let relative = comparison.relative?;
+            (relative.change, percent(Some(relative)), "%")
+        } else {
+            let difference = comparison.difference?;
+            (difference.mean, points(Some(difference)), "points")
+        };
+        let (level, interval) = text.split_once(" [")?;
+        let (low, high) = interval.strip_suffix(']')?.split_once(", ")?;
+        let both = |sign: char| low.starts_with(sign) && high.starts_with(sign);
+        let name = markdown::text(&arm.name);
+        (both('+') || both('-')).then(|| (change, format!("{name} {level} {unit} [{low}, {high}]")))
     }
 }
 
-fn named(clear: &[String]) -> String {
-    let mut text = clear[..clear.len().min(MOST_NAMED)].join(", ");
-    if clear.len() > MOST_NAMED {
-        text += &format!(", and {} more", clear.len() - MOST_NAMED);
+fn best_of(leaders: &Leaders) -> String {
+    match leaders.left[..] {
+        [only] => format!("best: {}", markdown::text(only)),
+        _ if leaders.out.is_empty() => "none told apart from the best".to_owned(),
+        _ => format!("the best are not told apart: {}", leaders.who()),
     }
-    text
 }
 
 fn of_fault(results: &ScenarioResults, at: usize, fault: &FaultDescription) -> Option<String> {
-    let impacts = || {
-        let arms = results.strategies.iter();
-        arms.filter_map(move |arm| Some((arm.name.as_str(), arm.faults.get(at)?)))
-    };
-    let during = impacts().filter_map(|(name, impact)| {
-        Some((estimate(&impact.success_rate_during)?.mean * 100.0, name))
-    });
-    let answered = range(during.collect(), |share| format!("{share:.2} %"))?;
-    let time = |of: fn(&FaultImpact) -> &[Observed]| {
-        let medians = impacts().filter_map(|(name, impact)| {
-            let sample: Vec<f64> = of(impact)
-                .iter()
-                .map(|&observed| seconds(observed))
-                .collect();
-            Some((median(&sample)?.median, name))
-        });
-        range(medians.collect(), |seconds| match seconds {
-            s if s.is_infinite() => "never while watched".to_owned(),
+    let impacts: Vec<(&str, &FaultImpact)> = results
+        .strategies
+        .iter()
+        .filter_map(|arm| Some((arm.name.as_str(), arm.faults.get(at)?)))
+        .collect();
+    let during = impacts
+        .iter()
+        .filter_map(|(name, impact)| Some((estimate(&impact.success_rate_during)?.mean, *name)));
+    let answered = ends(during.collect(), success)?;
+    let mut text = format!(
+        "During {}, so many of the arriving requests were answered: {answered}",
+        when(fault)
+    );
+    if !fault.by_chance {
+        let names: Vec<&str> = impacts.iter().map(|(name, _)| *name).collect();
+        let samples: Vec<Vec<f64>> = impacts
+            .iter()
+            .map(|(_, impact)| impact.success_rate_during.clone())
+            .collect();
+        let leaders = leaders(&names, &samples, Good::High, success)?;
+        if !leaders.is_even() {
+            text += &format!("; {}", best_of(&leaders));
+        }
+    }
+    let noticed = |impact: &FaultImpact| middle(&impact.detect).is_some_and(f64::is_finite);
+    let of = |of: fn(&FaultImpact) -> &[Observed], all: bool, never: &str| {
+        let told = impacts.iter().filter(|(_, impact)| all || noticed(impact));
+        let medians = told.filter_map(|(name, impact)| Some((middle(of(impact))?, *name)));
+        ends(medians.collect(), |seconds| match seconds {
+            s if s.is_infinite() => never.to_owned(),
             s => format!("{} s", derived(s)),
         })
     };
-    let mut text = format!(
-        "During {}, the share of arriving requests that were answered was {answered}",
-        when(fault),
-    );
-    if let Some(mitigate) = time(|impact| &impact.mitigate) {
-        text += &format!("; median time until nothing was degraded any more: {mitigate}");
+    if let Some(mitigate) = of(|impact| &impact.mitigate, true, "not before it ended") {
+        text += &format!(". Median time until nothing was degraded any more: {mitigate}");
     }
-    if let Some(restore) = time(|impact| &impact.restore) {
-        text += &format!("; from its end until traffic was back: {restore}");
+    if let Some(restore) = of(|impact| &impact.restore, false, "not while watched") {
+        text += &format!(
+            ". Median time from its end until the traffic was back, of those that had taken it \
+             away: {restore}"
+        );
     }
     Some(text + ".")
 }
 
-/// A fault with its time where that is the same in every replication.
-fn when(fault: &FaultDescription) -> String {
-    match fault.windows[..] {
-        [(start, end)] if !fault.by_chance => format!(
-            "the {} ({} long, from {})",
-            fault.name,
-            human(end.since(start)),
-            human(start.since(crate::time::Timestamp::ZERO)),
-        ),
-        _ => format!("incidents ({})", fault.name),
-    }
-}
-
-fn seconds(observed: Observed) -> f64 {
-    match observed {
+/// The median of what was observed, in seconds; infinite where it was not over in time.
+fn middle(observed: &[Observed]) -> Option<f64> {
+    let seconds = observed.iter().map(|observed| match observed {
         Observed::After(length) => length.as_secs_f64(),
         Observed::NotWithin(_) => f64::INFINITY,
+    });
+    Some(median(&seconds.collect::<Vec<_>>())?.median)
+}
+
+/// A fault with its time where that is the same in every replication.
+fn when(fault: &FaultDescription) -> String {
+    let name = markdown::text(&fault.name);
+    match fault.windows[..] {
+        [(start, end)] if !fault.by_chance => format!(
+            "the {name} ({} long, from {})",
+            human(end.since(start)),
+            human(start.since(Timestamp::ZERO)),
+        ),
+        _ => format!("incidents ({name})"),
     }
 }
 
-/// The lowest and the highest of named values.
-fn range(mut values: Vec<(f64, &str)>, show: impl Fn(f64) -> String) -> Option<String> {
+/// The lowest and the highest of named values, and whose they are.
+fn ends(mut values: Vec<(f64, &str)>, show: impl Fn(f64) -> String) -> Option<String> {
     values.sort_by(|a, b| a.0.total_cmp(&b.0));
-    let (low, high) = (values.first()?, values.last()?);
-    let (least, most) = (show(low.0), show(high.0));
-    Some(if values.len() == 1 {
-        format!("{least} ({})", low.1)
-    } else if least == most {
-        format!("{least} for all")
-    } else {
-        format!("{least} ({}) to {most} ({})", low.1, high.1)
-    })
-}
-
-/// A number rounded to two significant digits.
-fn two_digits(number: f64) -> String {
-    let rounded = format!("{number:.1e}").parse();
-    derived(rounded.unwrap_or(number))
-}
-
-/// What a sweep over one parameter shows: its last value against its first. `None` for more
-/// parameters, whose heat maps a sentence cannot replace.
-pub(super) fn sweep(results: &SweepResults) -> Option<String> {
-    let [(path, values)] = &results.axes[..] else {
-        return None;
-    };
-    let (first, last) = (values.first()?, values.last()?);
-    let (mut sentences, mut same) = (vec![], vec![]);
-    for change in changes(results, results.cells.len() - 1) {
-        let (label, count) = (change.label.clone(), change.strategies);
-        match &change.clear[..] {
-            [] => same.push(change.label),
-            clear => {
-                let named: Vec<(f64, &str)> = clear
-                    .iter()
-                    .map(|(name, change)| (*change, name.as_str()))
-                    .collect();
-                let range = range(named, |change| {
-                    let sign = if change > 0.0 { "+" } else { "" };
-                    format!("{sign}{}", two_digits(change))
-                })?;
-                sentences.push(format!("{label}: {} of {count} ({range})", clear.len()));
-            }
+    let (low, high) = (show(values.first()?.0), show(values.last()?.0));
+    let whose = |level: &String| {
+        let same = values.iter().filter(|(value, _)| show(*value) == *level);
+        match same.map(|(_, name)| *name).collect::<Vec<_>>()[..] {
+            [only] => markdown::text(only),
+            ref some => format!("{} of {}", some.len(), values.len()),
         }
-    }
-    let mut text = format!(
-        "from `{path}` = {first} to {last}, so many strategies change by more \
-                            than chance, and by so much: {}.",
-        sentences.join("; ")
-    );
-    if !same.is_empty() {
-        text += &format!(" Clear of chance for none: {}.", same.join("; "));
-    }
-    Some(text)
+    };
+    Some(if low == high {
+        match values[..] {
+            [(_, only)] => format!("{low} ({})", markdown::text(only)),
+            _ => format!("{low} for all"),
+        }
+    } else {
+        format!("{low} ({}) to {high} ({})", whose(&low), whose(&high))
+    })
 }

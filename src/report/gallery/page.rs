@@ -1,14 +1,17 @@
 //! `README.md` of the gallery: an index, and a section per scenario.
 
-use super::{MOST_WINDOWS, findings};
+use super::markdown::{anchor, block, code, target, text};
+use super::told::TOLD;
+use super::{MOST_WINDOWS, findings, swept};
 use crate::experiment::gallery::Chart;
-use crate::experiment::metric::{Better, Metric};
+use crate::experiment::metric::Metric;
 use crate::experiment::results::{ScenarioResults, StrategyResults};
 use crate::experiment::sweep::SweepResults;
 use crate::report::number::human;
 use crate::report::summary::{baseline, compare, metric, replications};
 use crate::report::sweep as sweeps;
 use crate::report::table::{percent, points, share, short};
+use crate::time::Duration;
 use std::fmt::Write as _;
 
 /// The part of the page about one scenario.
@@ -31,179 +34,188 @@ impl Section {
     #[must_use]
     pub fn of(results: &ScenarioResults, charts: [Chart; 2]) -> Self {
         let about = &results.description;
-        let name = about.name.clone();
-        let mut text = format!("## {name}\n\n**{}**\n\n", about.question);
-        let _ = writeln!(text, "Expected before the run: {}\n", about.expectation);
-        text += &table(results);
-        let _ = writeln!(text, "\n{}\n", caption(results));
-        for chart in charts {
-            let _ = writeln!(text, "![{chart} of {name}]({name}/charts/{chart}.svg)\n");
+        let (name, folder) = (text(&about.name), target(&about.name));
+        let mut page = format!("## {name}\n\n");
+        for (bold, before, said) in [
+            ("**", "", &about.question),
+            ("", "Expected before the run: ", &about.expectation),
+        ] {
+            if !said.trim().is_empty() {
+                let _ = writeln!(page, "{bold}{before}{}{bold}\n", text(said));
+            }
         }
-        let _ = writeln!(text, "What it shows: {}\n", findings::scenario(results));
+        page += &table(results);
+        let _ = writeln!(page, "\n{}\n", caption(results));
+        for chart in charts {
+            let _ = writeln!(page, "![{chart} of {name}]({folder}/charts/{chart}.svg)\n");
+        }
+        let shown = findings::scenario(results);
+        if !shown.is_empty() {
+            let _ = writeln!(page, "What it shows:\n\n- {}\n", shown.join("\n- "));
+        }
+        let command = code(&format!("cargo run -- scenarios/{}.toml", about.name));
         let _ = writeln!(
-            text,
-            "[All files]({name}/), [all charts]({name}/charts/). Run it: `cargo run -- \
-             scenarios/{name}.toml`"
+            page,
+            "[All files]({folder}/), [all charts]({folder}/charts/). Run it: {command}"
         );
         Self {
             index: index_row(results),
-            name,
-            text,
+            name: about.name.clone(),
+            text: page,
         }
     }
 
     /// Adds a sweep of the scenario.
     pub fn add_sweep(&mut self, results: &SweepResults) {
-        let folder = format!("{}-sweep", self.name);
-        let paths: Vec<String> = results
-            .axes
-            .iter()
-            .map(|axis| format!("`{}`", axis.0))
-            .collect();
-        let (paths, text) = (paths.join(" and "), &mut self.text);
-        let _ = writeln!(
-            text,
-            "\n### {}: what if {paths} were different?\n",
-            self.name
-        );
-        let _ = writeln!(text, "```text\n{}```\n", sweeps::render(results));
+        let folder = target(&format!("{}-sweep", self.name));
+        let paths: Vec<String> = results.axes.iter().map(|axis| code(&axis.0)).collect();
+        let (paths, page) = (paths.join(" and "), &mut self.text);
+        let name = text(&self.name);
+        let _ = writeln!(page, "\n### {name}: what if {paths} were different?\n");
+        let _ = writeln!(page, "{}", block(&sweeps::render(results)));
         for chart in sweeps::two_charts(results) {
-            let _ = writeln!(text, "![{chart}]({folder}/charts/{chart}.svg)\n");
+            let _ = writeln!(page, "![{chart}]({folder}/charts/{chart}.svg)\n");
         }
-        if let Some(shown) = findings::sweep(results) {
-            let _ = writeln!(text, "What it shows: {shown}\n");
+        if let Some(shown) = swept::shown(results) {
+            let _ = writeln!(page, "{shown}");
         }
         let vary = results.axes.iter().map(|(path, values)| {
             let all = values.join(",");
             format!(" --vary '{path}={all}'")
         });
-        let _ = writeln!(
-            text,
-            "[All files]({folder}/). Run it: `cargo run -- sweep scenarios/{}.toml{}`",
+        let command = format!(
+            "cargo run -- sweep scenarios/{}.toml{}",
             self.name,
             vary.collect::<String>()
         );
+        let _ = writeln!(page, "[All files]({folder}/). Run it: {}", code(&command));
     }
 }
 
 /// The whole page.
 #[must_use]
 pub fn readme(sections: &[Section], left_out: &[LeftOut]) -> String {
-    let mut text = format!(
+    let mut page = format!(
         "# Results of the shipped scenarios\n\n\
          Generated by `routelab gallery`; every file here comes out the same, byte for byte \
          (x86-64 Linux), and a check before each merge compares them. Numbers are means over \
-         replications with 95 % intervals; differences are paired by replication. One difference \
-         in twenty leaves out zero by chance alone. To keep the files small, timelines have at \
-         most {MOST_WINDOWS} windows, and some files are left out that a run of your own writes \
-         ([docs/results.md](../docs/results.md)).\n\n\
+         replications with 95 % intervals; differences are paired by replication. To keep the \
+         files small, timelines have at most {MOST_WINDOWS} windows, and some files are left out \
+         that a run of your own writes ([docs/results.md](../docs/results.md)).\n\n\
+         {RULE}\n\n\
          | scenario | question | best success rate | lowest P99 | cheapest success |\n\
          |---|---|---|---|---|\n"
     );
     for section in sections {
-        text += &section.index;
+        page += &section.index;
     }
     for section in sections {
-        let _ = write!(text, "\n{}", section.text);
+        let _ = write!(page, "\n{}", section.text);
     }
     if !left_out.is_empty() {
-        text += "\n## Not here\n\nThese need a trace that is not part of the project; the head of \
+        page += "\n## Not here\n\nThese need a trace that is not part of the project; the head of \
                  each file says where to get it.\n\n";
         for LeftOut { name, question } in left_out {
-            let _ = writeln!(text, "- `scenarios/{name}.toml`: {question}");
+            let file = code(&format!("scenarios/{name}.toml"));
+            let _ = writeln!(page, "- {file}: {}", text(question));
         }
     }
-    text
+    page
 }
+
+/// How the page decides what is better.
+const RULE: &str = "\
+    A strategy is named the best of its scenario only if its paired difference from every other one \
+    is more than chance; else all that may be the best are counted or named, as not told apart. \
+    More than chance is an interval that leaves out zero where the intervals of all comparisons of \
+    the metric in the scenario hold together with 95 % (Bonferroni). What reads the same at the \
+    digits printed is not told apart either. The intervals that are printed hold with 95 % each by \
+    itself: of twenty differences in a table that are not there, one leaves out zero all the same. \
+    And best is what these accounts, faults and loads make it: yours are another scenario.";
 
 fn index_row(results: &ScenarioResults) -> String {
     let about = &results.description;
-    let best = |what: Metric, show: fn(f64) -> String| {
-        let sign = if what.better() == Better::Higher {
-            1.0
-        } else {
-            -1.0
-        };
-        let arms = results.strategies.iter();
-        let levels = arms.filter_map(|arm| Some((metric(arm, what)?.mean, &arm.name)));
-        let levels: Vec<_> = levels.collect();
-        let best = levels
-            .iter()
-            .max_by(|a, b| (sign * a.0).total_cmp(&(sign * b.0)));
-        let Some((level, name)) = best else {
-            return "-".to_owned();
-        };
-        let shown = show(*level);
-        match levels
-            .iter()
-            .filter(|(level, _)| show(*level) == shown)
-            .count()
-        {
-            1 => format!("{name}, {shown}"),
-            all if all == levels.len() => format!("{shown} for all"),
-            some => format!("{name} and {} more, {shown}", some - 1),
-        }
-    };
+    let cells: Vec<String> = TOLD.iter().map(|told| told.cell(results)).collect();
     format!(
-        "| [{0}](#{0}) | {1} | {2} | {3} | {4} |\n",
-        about.name,
-        about.question,
-        best(Metric::SuccessRate, |share| format!(
-            "{:.2} %",
-            share * 100.0
-        )),
-        best(Metric::LatencyP99All, |seconds| format!(
-            "{} s",
-            short(seconds)
-        )),
-        best(Metric::CostPer1kSuccesses, |dollars| format!(
-            "${} per 1,000",
-            short(dollars)
-        )),
+        "| [{}](#{}) | {} | {} |\n",
+        text(&about.name),
+        anchor(&about.name),
+        text(&about.question),
+        cells.join(" | ")
     )
 }
 
+/// The strategies with their levels, and their differences from the baseline. Nothing has a cost
+/// where nothing has a price.
 fn table(results: &ScenarioResults) -> String {
-    let base = baseline(results).map_or("", |base| base.name.as_str());
-    let mut text = format!(
-        "| strategy | success % | P50, s | P99, s | first token P99, s | $ per 1,000 ok | success \
-         against {base}, points | P99, % | cost, % |\n|---|---|---|---|---|---|---|---|---|\n"
-    );
+    let base = baseline(results).map_or_else(String::new, |base| text(&base.name));
+    let against = format!("success against {base}, points");
+    let cost = ["$ per 1,000 ok", "cost, %"].map(|name| is_priced(results).then_some(name));
+    let header = [
+        Some("strategy"),
+        Some("success %"),
+        Some("P50, s"),
+        Some("P99, s"),
+        Some("first token P99, s"),
+        cost[0],
+        Some(&against),
+        Some("P99, %"),
+        cost[1],
+    ];
+    let header: Vec<&str> = header.into_iter().flatten().collect();
+    let rule = "---|".repeat(header.len());
+    let mut page = format!("| {} |\n|{rule}\n", header.join(" | "));
     for arm in &results.strategies {
-        let _ = writeln!(text, "| {} |", row(results, arm).join(" | "));
+        let _ = writeln!(page, "| {} |", row(results, arm).join(" | "));
     }
-    text
+    page
+}
+
+fn is_priced(results: &ScenarioResults) -> bool {
+    let mut told = TOLD.iter();
+    told.any(|told| told.metric == Metric::CostPer1kSuccesses && told.applies(results))
 }
 
 fn row(results: &ScenarioResults, arm: &StrategyResults) -> Vec<String> {
     let level = |what| metric(arm, what).map_or_else(|| "-".to_owned(), |e| short(e.mean));
-    let mut row = vec![
-        arm.name.clone(),
-        metric(arm, Metric::SuccessRate).map_or_else(|| "-".to_owned(), share),
-        level(Metric::LatencyP50All),
-        level(Metric::LatencyP99All),
-        level(Metric::FirstTokenP99All),
-        level(Metric::CostPer1kSuccesses),
+    let base = baseline(results).filter(|base| base.name != arm.name);
+    let against = |of: &dyn Fn(&StrategyResults) -> String| base.map_or_else(String::new, of);
+    let relative = |what| against(&|base| percent(compare(arm, base, what).relative));
+    let priced = is_priced(results);
+    let cost = |text: String| priced.then_some(text);
+    let row = [
+        Some(text(&arm.name)),
+        Some(metric(arm, Metric::SuccessRate).map_or_else(|| "-".to_owned(), share)),
+        Some(level(Metric::LatencyP50All)),
+        Some(level(Metric::LatencyP99All)),
+        Some(level(Metric::FirstTokenP99All)),
+        cost(level(Metric::CostPer1kSuccesses)),
+        Some(against(&|base| {
+            points(compare(arm, base, Metric::SuccessRate).difference)
+        })),
+        Some(relative(Metric::LatencyP99All)),
+        cost(relative(Metric::CostPer1kSuccesses)),
     ];
-    match baseline(results) {
-        Some(base) if base.name != arm.name => {
-            let relative = |what| percent(compare(arm, base, what).relative);
-            row.push(points(compare(arm, base, Metric::SuccessRate).difference));
-            row.push(relative(Metric::LatencyP99All));
-            row.push(relative(Metric::CostPer1kSuccesses));
-        }
-        _ => row.extend(["", "", ""].map(str::to_owned)),
-    }
-    row
+    row.into_iter().flatten().collect()
 }
 
 fn caption(results: &ScenarioResults) -> String {
     let about = &results.description;
     let count = replications(results);
     let plural = if count == 1 { "" } else { "s" };
+    let warmup = if about.warmup == Duration::ZERO {
+        String::new()
+    } else {
+        format!(", the first {} not measured", human(about.warmup))
+    };
+    let prices = if is_priced(results) {
+        ""
+    } else {
+        " Nothing has a price here."
+    };
     format!(
-        "{count} replication{plural} of {}, seed {}. Latency over all requests, failures counted \
-         at the deadline or later.",
+        "{count} replication{plural} of {}{warmup}; seed {}. Latency over all requests, failures \
+         counted at the deadline or later.{prices}",
         human(about.duration),
         about.seed
     )

@@ -102,7 +102,7 @@ fn subtitle(results: &SweepResults, page: &str) -> String {
 
 /// Where the values of a parameter stand on an axis: at their numbers if all are numbers of one
 /// kind and differ, else one beside the other.
-fn positions(values: &[String]) -> Vec<f64> {
+pub(super) fn positions(values: &[String]) -> Vec<f64> {
     let numbers: Option<Vec<f64>> = values.iter().map(|value| number(value)).collect();
     let distinct = |numbers: &Vec<f64>| {
         let texts: std::collections::BTreeSet<String> =

@@ -43,7 +43,7 @@ pub(in crate::report::sweep) struct Measure {
     /// What it is, in full, for a title.
     pub(super) title: String,
     /// Which direction is good.
-    pub(super) better: Better,
+    pub(in crate::report::sweep) better: Better,
     kind: Kind,
 }
 
@@ -97,8 +97,22 @@ impl Measure {
         }
     }
 
+    /// Its values by replication.
+    pub(in crate::report::sweep) fn sample(&self, arm: &ArmSample) -> Vec<f64> {
+        match self.kind {
+            Kind::Metric(metric, factor) => {
+                let sample = sample::sample(arm, metric);
+                sample.into_iter().map(|value| value * factor).collect()
+            }
+            Kind::Restore(fault) => {
+                let fault = arm.faults.get(fault);
+                fault.map_or_else(Vec::new, |fault| fault.restore.clone())
+            }
+        }
+    }
+
     /// Its change from the same arm in another cell.
-    pub(in crate::report::sweep) fn change(
+    pub(super) fn change(
         &self,
         cell: &CellResults,
         arm: &ArmSample,
