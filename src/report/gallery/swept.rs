@@ -1,6 +1,6 @@
 //! What a sweep over one parameter shows: a row per measure for the baseline, with the scenario's
-//! own value, the best and the worst, and which way it goes; and which measures have a trend at all.
-//! Heat maps over more parameters cannot be replaced by sentences.
+//! own value, the best and the worst, and which way it goes; and which measures have a trend at
+//! all. Heat maps over more parameters cannot be replaced by sentences.
 
 use super::markdown;
 use super::told::listed;

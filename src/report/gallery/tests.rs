@@ -98,7 +98,8 @@ fn a_single_best_says_what_it_pays_in_answers() {
 /// Every interval that the findings name leaves out zero as it is printed.
 #[test]
 fn no_empty_effect_is_named() {
-    proptest!(ProptestConfig::with_cases(32), |(shifts in proptest::collection::vec(-3.0..3.0f64, 10), seed in 0..1_000u64)| {
+    let shifts = proptest::collection::vec(-3.0..3.0f64, 10);
+    proptest!(ProptestConfig::with_cases(32), |(shifts in shifts, seed in 0..1_000u64)| {
         let mut noise = stream(seed);
         let shift = |at: usize| shifts[at].signum() * 10f64.powf(-1.0 - shifts[at].abs());
         let results = with(&TOLD, |at, _| 0.5 + shift(at) + 1e-4 * noise.uniform());
