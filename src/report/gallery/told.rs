@@ -7,7 +7,7 @@ use super::markdown;
 use crate::experiment::metric::{Better, Metric};
 use crate::experiment::results::{ScenarioResults, StrategyResults};
 use crate::report::summary::{metric, sample};
-use crate::report::table::short;
+use crate::report::table::{short, success_number};
 use crate::stats::best::{Good, candidates};
 
 /// One metric as the page tells it.
