@@ -58,15 +58,7 @@ pub(super) fn read(top: &mut Section, findings: &Findings) -> Regions {
 
 fn names(section: &mut Section, findings: &Findings) -> Option<Vec<String>> {
     section.required_node("names", "[\"us-east\", \"eu-west\"]")?;
-    let items = section.list("names")?;
-    if items.is_empty() || items.len() > MOST_REGIONS {
-        findings.push(
-            Finding::error("too few or too many regions")
-                .at(section.span("names"), format!("{} regions", items.len()))
-                .help(format!("allowed: 1 to {MOST_REGIONS} regions")),
-        );
-        return None;
-    }
+    let items = section.few("names", (MOST_REGIONS, "regions"), "")?;
     let mut names: Vec<String> = Vec::new();
     let mut good = true;
     for node in items {

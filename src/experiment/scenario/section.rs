@@ -220,6 +220,26 @@ impl<'a> Section<'a> {
         Some(items)
     }
 
+    /// The elements of a key that holds an array of 1 to `most` `things`; `None` if it does not,
+    /// which is reported. `instead` is what can be written where there are none.
+    pub(super) fn few(
+        &mut self,
+        key: &'static str,
+        (most, things): (usize, &str),
+        instead: &str,
+    ) -> Option<&'a [Node]> {
+        let items = self.list(key)?;
+        if (1..=most).contains(&items.len()) {
+            return Some(items);
+        }
+        let finding = Finding::error(format!("too few or too many {things}"));
+        let label = format!("{} {things}", items.len());
+        let help = format!("allowed: 1 to {most} {things}{instead}");
+        self.findings
+            .push(finding.at(self.span(key), label).help(help));
+        None
+    }
+
     /// Notes that a key is missing; reported at the end, unless a misspelt one explains it. The
     /// example is a value, or the header of a table.
     pub(super) fn missing(&mut self, key: &str, example: &str) {
@@ -287,6 +307,27 @@ impl<'a> Section<'a> {
             }
         }
     }
+}
+
+/// Whether no two of the elements `items` have the same name; if they do, `help` says what to do.
+pub(super) fn all_named_apart<T>(
+    things: &str,
+    (items, named): (&[Node], &[T]),
+    same: impl Fn(&T, &T) -> bool,
+    name: impl Fn(&T) -> &str,
+    findings: &Findings,
+) -> bool {
+    let mut good = true;
+    for (at, one) in named.iter().enumerate() {
+        if let Some(before) = named[..at].iter().position(|other| same(one, other)) {
+            let finding = Finding::error(format!("two {things} are called `{}`", name(one)));
+            let finding = finding.at(items[at].span, "used again here");
+            let finding = finding.also(items[before].span, "first used here");
+            findings.push(finding.help("give one of them its own `name`"));
+            good = false;
+        }
+    }
+    good
 }
 
 /// The finding about a section that is no table.

@@ -1,10 +1,10 @@
 //! `strategies` and `baseline`: the arms of the comparison.
 
 use super::decode::{self, Decoded, Problem, Title};
-use super::diagnostics::{Finding, Findings};
+use super::diagnostics::Findings;
 use super::document::{Node, Value};
 use super::routing;
-use super::section::Section;
+use super::section::{Section, all_named_apart};
 use crate::experiment::scenario::Arm;
 use crate::record::Strategy;
 use crate::routing::config::RoutingConfig;
@@ -21,29 +21,12 @@ pub(super) fn read(
     if top.node("strategies").is_none() {
         return Some(Strategy::ALL.iter().map(|s| plain(*s, base)).collect());
     }
-    let items = top.list("strategies")?;
-    if items.is_empty() || items.len() > MOST_ARMS {
-        let label = format!("{} strategies", items.len());
-        let finding = Finding::error("too few or too many strategies");
-        let help = format!("allowed: 1 to {MOST_ARMS} strategies");
-        findings.push(finding.at(top.span("strategies"), label).help(help));
-        return None;
-    }
+    let items = top.few("strategies", (MOST_ARMS, "strategies"), "")?;
     let read: Vec<_> = items.iter().map(|item| arm(item, base, findings)).collect();
     let arms: Vec<Arm> = read.into_iter().collect::<Option<_>>()?;
-    let mut good = true;
-    for (at, arm) in arms.iter().enumerate() {
-        let same = |other: &Arm| other.name.eq_ignore_ascii_case(&arm.name);
-        if let Some(before) = arms[..at].iter().position(same) {
-            findings.push(
-                Finding::error(format!("two strategies are called `{}`", arm.name))
-                    .at(items[at].span, "used again here")
-                    .also(items[before].span, "first used here")
-                    .help("give one of them its own `name`"),
-            );
-            good = false;
-        }
-    }
+    let all = (items, &arms[..]);
+    let same = |one: &Arm, other: &Arm| one.name.eq_ignore_ascii_case(&other.name);
+    let good = all_named_apart("strategies", all, same, |arm| &arm.name, findings);
     good.then_some(arms)
 }
 

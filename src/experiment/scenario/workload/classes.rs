@@ -7,7 +7,7 @@ use crate::experiment::scenario::diagnostics::{Finding, Findings};
 use crate::experiment::scenario::distribution::{self, Measure};
 use crate::experiment::scenario::document::{Node, Value};
 use crate::experiment::scenario::regions;
-use crate::experiment::scenario::section::Section;
+use crate::experiment::scenario::section::{Section, all_named_apart};
 use crate::request::{
     ModelIndex, Provider, RegionIndex, RequestPriority, RequestType, UserPreferences,
 };
@@ -24,31 +24,15 @@ pub(super) fn read<'a>(
 ) -> Option<Vec<RequestClass>> {
     let findings = context.findings;
     section.required_node("classes", "[[workload.classes]] for each kind of request")?;
-    let items = section.list("classes")?;
-    if items.is_empty() || items.len() > MOST_CLASSES {
-        let label = format!("{} classes", items.len());
-        let finding = Finding::error("too few or too many classes of requests");
-        let help = format!("allowed: 1 to {MOST_CLASSES} classes");
-        findings.push(finding.at(section.span("classes"), label).help(help));
-        return None;
-    }
+    let items = section.few("classes", (MOST_CLASSES, "classes"), "")?;
     let read: Vec<_> = items
         .iter()
         .map(|item| class(item, context, recorded))
         .collect();
     let classes: Vec<RequestClass> = read.into_iter().collect::<Option<_>>()?;
-    let mut good = true;
-    for (at, class) in classes.iter().enumerate() {
-        if let Some(before) = classes[..at]
-            .iter()
-            .position(|other| other.name == class.name)
-        {
-            let finding = Finding::error(format!("two classes are called `{}`", class.name));
-            let finding = finding.at(items[at].span, "used again here");
-            findings.push(finding.also(items[before].span, "first used here"));
-            good = false;
-        }
-    }
+    let all = (items, &classes[..]);
+    let same = |one: &RequestClass, other: &RequestClass| one.name == other.name;
+    let mut good = all_named_apart("classes", all, same, |class| &class.name, findings);
     if classes.iter().all(|class| class.weight == 0.0) {
         let finding = Finding::error("the weights of all classes are 0");
         let help = "a class with weight 0 is never asked for; give at least one a weight above 0";

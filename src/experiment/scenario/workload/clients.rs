@@ -4,7 +4,7 @@ use super::arrivals;
 use crate::experiment::scenario::decode;
 use crate::experiment::scenario::diagnostics::{Finding, Findings, Span};
 use crate::experiment::scenario::document::{Node, Value};
-use crate::experiment::scenario::section::Section;
+use crate::experiment::scenario::section::{Section, all_named_apart};
 use crate::request::ClassIndex;
 use crate::workload::config::{Arrivals, Client, RequestClass};
 
@@ -20,29 +20,16 @@ pub(super) fn read(
     classes: Option<&[RequestClass]>,
     findings: &Findings,
 ) -> Option<Vec<Client>> {
-    let items = section.list("clients")?;
-    if items.is_empty() || items.len() > MOST_CLIENTS {
-        let label = format!("{} clients", items.len());
-        let finding = Finding::error("too few or too many clients");
-        let help = format!("allowed: 1 to {MOST_CLIENTS} clients, or none and one `arrivals`");
-        findings.push(finding.at(section.span("clients"), label).help(help));
-        return None;
-    }
+    let instead = ", or none and one `arrivals`";
+    let items = section.few("clients", (MOST_CLIENTS, "clients"), instead)?;
     let read: Vec<_> = items
         .iter()
         .map(|item| client(item, classes, findings))
         .collect();
     let clients: Vec<Client> = read.into_iter().collect::<Option<_>>()?;
-    let mut good = true;
-    for (at, client) in clients.iter().enumerate() {
-        let same = |other: &Client| other.name == client.name;
-        if let Some(before) = clients[..at].iter().position(same) {
-            let finding = Finding::error(format!("two clients are called `{}`", client.name));
-            let finding = finding.at(items[at].span, "used again here");
-            findings.push(finding.also(items[before].span, "first used here"));
-            good = false;
-        }
-    }
+    let all = (items, &clients[..]);
+    let same = |one: &Client, other: &Client| one.name == other.name;
+    let mut good = all_named_apart("clients", all, same, |client| &client.name, findings);
     let users: u64 = clients.iter().map(users).sum();
     if users > MOST_USERS {
         let label = format!("{users} users in all");
