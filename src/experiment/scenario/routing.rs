@@ -57,7 +57,7 @@ pub(super) fn read(
         decode::share,
     );
     let quota_aware = section.or("quota_aware", base.quota_aware, quota_aware);
-    let cache = cache(section, base.cache, findings);
+    let cache = breaker::switch(section, "cache", base.cache, findings, cache);
     let when = section.or("when_none_available", base.when_none_available, when_none);
     let max_waiting = section.or("max_waiting", base.max_waiting, decode::count_u32(1));
     Some(RoutingConfig {
@@ -121,26 +121,7 @@ impl Parts<'_, '_, '_> {
     }
 }
 
-fn cache(
-    section: &mut Section,
-    base: Option<CacheConfig>,
-    findings: &Findings,
-) -> Option<Option<CacheConfig>> {
-    let Some(node) = section.node("cache") else {
-        return Some(base);
-    };
-    let base = base.unwrap_or_default();
-    match node.value {
-        Value::Boolean(false) => return Some(None),
-        Value::Boolean(true) => return Some(Some(base)),
-        Value::Table(_) => {}
-        _ => {
-            let expected = "a table of settings, or true or false";
-            findings.push(decode::wrong_type(node, expected).finding("cache", node));
-            return None;
-        }
-    }
-    let mut part = Section::of(node, "`cache`", findings)?;
+fn cache(part: &mut Section, base: CacheConfig, _: &Findings) -> Option<CacheConfig> {
     let max_entries = part.or("max_entries", base.max_entries, |node| {
         decode::count(1..=10_000_000)(node).map(|entries| entries as u32)
     });
@@ -148,12 +129,11 @@ fn cache(
     let tokens = decode::or_word("none", None, tokens);
     let tokens = part.or("max_output_tokens", base.max_output_tokens, tokens);
     let ttl = part.or("ttl", base.ttl, decode::positive_duration);
-    part.finish();
-    Some(Some(CacheConfig {
+    Some(CacheConfig {
         max_entries: max_entries?,
         max_output_tokens: tokens?,
         ttl: ttl?,
-    }))
+    })
 }
 
 fn retry(part: &mut Section, base: RetryConfig, findings: &Findings) -> Option<RetryConfig> {

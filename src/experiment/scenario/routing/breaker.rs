@@ -19,7 +19,7 @@ pub(super) fn read(
 }
 
 /// Reads a key whose value is a table of settings, or switches its defaults on or off.
-fn switch<T: Default + Copy>(
+pub(super) fn switch<T: Default + Copy>(
     section: &mut Section,
     key: &'static str,
     base: Option<T>,
