@@ -20,6 +20,8 @@ mod pareto;
 mod tests;
 mod weibull;
 
+pub use weibull::Weibull;
+
 pub use empirical::Interpolation;
 
 use crate::rng::Rng;
@@ -30,7 +32,6 @@ use hyperexponential::Hyperexponential;
 use mixture::Mixture;
 use pareto::Pareto;
 use rand_distr::{Distribution as _, Exp1, StandardNormal};
-use weibull::Weibull;
 
 /// A distribution on the non-negative numbers. The unit (seconds or tokens) is that of its
 /// parameters.

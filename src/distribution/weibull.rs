@@ -11,8 +11,8 @@ use crate::rng::Rng;
 use rand_distr::{Distribution as _, Exp1};
 
 /// A Weibull distribution.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) struct Weibull {
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Weibull {
     scale: f64,
     shape: f64,
 }
@@ -27,7 +27,11 @@ impl Weibull {
         Ok(Self { scale, shape })
     }
 
-    pub(super) fn from_mean(mean: f64, shape: f64) -> Result<Self, InvalidDistribution> {
+    /// By its mean, above 0 and finite, and its shape, 0.1 to 100.
+    ///
+    /// # Errors
+    /// If one is out of range.
+    pub fn from_mean(mean: f64, shape: f64) -> Result<Self, InvalidDistribution> {
         require(positive(mean), "the mean must be above 0, and finite")?;
         let unit = Self::new(1.0, shape)?;
         Self::new(mean / unit.mean(), shape)
@@ -38,7 +42,15 @@ impl Weibull {
         self.scale * crate::exp::exp(libm::log(x) / self.shape)
     }
 
-    pub(super) fn mean(&self) -> f64 {
+    /// The value that a draw is below with probability `p`, in [0, 1).
+    #[must_use]
+    pub fn quantile(&self, p: f64) -> f64 {
+        self.scale * libm::pow(-libm::log1p(-p), 1.0 / self.shape)
+    }
+
+    /// Expected value.
+    #[must_use]
+    pub fn mean(&self) -> f64 {
         self.moment(1.0)
     }
 
@@ -81,6 +93,21 @@ mod tests {
         assert_share_below(&law(1.0), 4.605_170_186, 0.99);
         // The median of a Rayleigh with sigma 1, which is a Weibull with scale sqrt(2).
         assert_share_below(&law(2.0), 1.177_410_023 / std::f64::consts::SQRT_2, 0.5);
+    }
+
+    /// Of the published law of Anthropic's incidents: 91 h in the mean with shape 0.70. The scale
+    /// is 91 h / gamma(1 + 1 / 0.7) = 91 h / 1.26582, and the median that, times ln(2) to the 1 /
+    /// 0.7.
+    #[test]
+    fn quantiles_are_those_of_theory() {
+        let law = super::Weibull::from_mean(91.0, 0.7).unwrap();
+        assert!((law.mean() - 91.0).abs() < 1e-9);
+        let median = law.quantile(0.5);
+        assert!((median - 42.59).abs() < 0.01, "{median}");
+        let exponential = super::Weibull::from_mean(10.0, 1.0).unwrap();
+        for p in [0.0, 0.1, 0.5, 0.99] {
+            assert!((exponential.quantile(p) + 10.0 * libm::log(1.0 - p)).abs() < 1e-9);
+        }
     }
 
     #[test]

@@ -3,7 +3,7 @@
 mod fault;
 mod speeds;
 
-pub use super::fault::{Generated, Weibull};
+pub use super::fault::Generated;
 pub use fault::{ColdStart, Fault, FaultKind, Incidents, Source};
 pub use speeds::{InvalidSpeeds, Speed, Speeds};
 

@@ -24,15 +24,13 @@
 //!
 //! - `boundary`: when a fault starts, changes and ends
 //! - `weather`: what the faults in force mean together
-//! - `incidents`: faults that come by chance; `weibull`: the law of the time between them
+//! - `incidents`: faults that come by chance
 
 mod boundary;
 mod incidents;
 mod weather;
-mod weibull;
 
 pub use incidents::Generated;
-pub use weibull::Weibull;
 
 pub(super) use weather::{FaultyAnswer, Sent, Weather};
 

@@ -4,8 +4,7 @@
 //! a ramp is the same idea for all, an intensity that grows in a straight line from 0 at the start
 //! to 1 when the ramp is over. What the intensity scales is said at each kind.
 
-use super::super::fault::Weibull;
-use crate::distribution::Distribution;
+use crate::distribution::{Distribution, Weibull};
 use crate::request::{AccountIndex, FailureKind, ModelIndex, RegionIndex};
 use crate::time::{Duration, Timestamp};
 

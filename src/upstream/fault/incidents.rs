@@ -94,7 +94,7 @@ impl Incidents {
         let mut at = -LEAD_CYCLES * (self.gap.mean() + self.length.mean());
         let mut spans = Vec::new();
         while spans.len() < MOST_DRAWN {
-            let from = at + self.gap.sample(rng);
+            let from = at + self.gap.quantile(rng.uniform());
             if from >= self.until.as_secs_f64() {
                 break;
             }

@@ -4,6 +4,7 @@ use super::kind::Kind;
 use super::target::Target;
 use super::{Context, Streams, describe};
 use crate::distribution::Distribution;
+use crate::distribution::Weibull;
 use crate::experiment::results::FaultDescription;
 use crate::experiment::scenario::accounts::Pool;
 use crate::experiment::scenario::decode;
@@ -11,7 +12,7 @@ use crate::experiment::scenario::diagnostics::{Finding, Span};
 use crate::experiment::scenario::section::Section;
 use crate::request::{AccountIndex, Provider};
 use crate::time::{Duration, Timestamp};
-use crate::upstream::config::{Incidents, Source, Weibull};
+use crate::upstream::config::{Incidents, Source};
 
 /// Which accounts fail together.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -86,7 +87,7 @@ impl Rule {
         let overlap_at = section.span("overlap");
         section.finish();
         Some(Self {
-            gap: Weibull::new(gap?.as_secs_f64(), shape?)?,
+            gap: Weibull::from_mean(gap?.as_secs_f64(), shape?).ok()?,
             length: Distribution::lognormal(length?, sigma?).ok()?,
             together: together?,
             overlap: overlap?,

@@ -2,8 +2,9 @@
 
 use super::*;
 use crate::distribution::Distribution;
+use crate::distribution::Weibull;
 use crate::request::AccountIndex;
-use crate::upstream::config::{ColdStart, FaultKind, Weibull};
+use crate::upstream::config::{ColdStart, FaultKind};
 
 const HOUR: f64 = 3_600.0;
 
@@ -19,7 +20,7 @@ fn incidents(sources: &[u64], overlap: f64, hours: u64) -> Incidents {
         model: None,
         ramp: Duration::ZERO,
         sources: (0..).zip(sources).map(source).collect(),
-        gap: Weibull::new(91.0 * HOUR, 0.7).unwrap(),
+        gap: Weibull::from_mean(91.0 * HOUR, 0.7).unwrap(),
         length: Distribution::lognormal(76.0 * 60.0, 1.41).unwrap(),
         overlap,
         cold_start: None,
