@@ -15,6 +15,7 @@ mod gallery;
 mod interrupt;
 mod list;
 mod load;
+mod manner;
 mod progress;
 mod run;
 mod sweep;

@@ -7,7 +7,8 @@ use super::exit::Exit;
 use super::interrupt;
 use super::list;
 use super::load;
-use super::run::{cannot_write, processors, simulate};
+use super::manner::RunningArgs;
+use super::run::{cannot_write, simulate};
 use super::sweep::Plan;
 use crate::experiment::scenario::{Overrides, Scenario};
 use crate::experiment::sweep::{Grid, SweepResults};
@@ -24,12 +25,8 @@ pub(super) struct Args {
     /// Results of a scenario go to DIR/<scenario>/, the page to DIR/README.md
     #[arg(long, value_name = "DIR", default_value = "results")]
     out: PathBuf,
-    /// Worker threads; no result depends on them [default: processors]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
-    jobs: Option<u32>,
-    /// Shows no progress
-    #[arg(long, short)]
-    quiet: bool,
+    #[command(flatten)]
+    running: RunningArgs,
 }
 
 /// Runs every scenario that needs no outside file, and writes the page.
@@ -100,8 +97,8 @@ fn section(
     args: &Args,
     stop: &'static AtomicBool,
 ) -> Result<Section, Exit> {
-    let jobs = args.jobs.map_or_else(processors, |jobs| jobs as usize);
-    let results = simulate(scenario, jobs, args.quiet, stop)?;
+    let jobs = args.running.jobs();
+    let results = simulate(scenario, jobs, args.running.quiet, stop)?;
     if results.interrupted {
         return Err(Exit::Interrupted);
     }
@@ -133,7 +130,7 @@ fn sweep(
         grid,
         out: &args.out,
         jobs,
-        quiet: args.quiet,
+        quiet: args.running.quiet,
         warn: false,
     };
     Ok(Some(plan.execute(|| stop)?.0))

@@ -5,6 +5,7 @@ use super::environment::Stopwatch;
 use super::exit::Exit;
 use super::interrupt;
 use super::load::{self, OverrideArgs};
+use super::manner::RunningArgs;
 use super::progress::Progress;
 use crate::experiment::results::ScenarioResults;
 use crate::experiment::run::{RunError, RunOptions, run};
@@ -23,15 +24,11 @@ pub(super) struct Args {
     pub(super) scenarios: Vec<PathBuf>,
     #[command(flatten)]
     overrides: OverrideArgs,
-    /// Worker threads; no result depends on them [default: processors]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
-    jobs: Option<u32>,
+    #[command(flatten)]
+    running: RunningArgs,
     /// Results of a scenario go to DIR/<scenario>/
     #[arg(long, value_name = "DIR", default_value = "results")]
     out: PathBuf,
-    /// Shows no progress
-    #[arg(long, short)]
-    quiet: bool,
     /// Prints a line of JSON per scenario instead of a table
     #[arg(long)]
     json: bool,
@@ -79,8 +76,8 @@ fn refuse_namesakes(scenarios: &[Scenario]) -> Result<(), Exit> {
 
 fn run_one(scenario: &Scenario, args: &Args, stop: &AtomicBool) -> Result<(), Exit> {
     let stopwatch = Stopwatch::start();
-    let jobs = args.jobs.map_or_else(processors, |jobs| jobs as usize);
-    let results = simulate(scenario, jobs, args.quiet, stop)?;
+    let jobs = args.running.jobs();
+    let results = simulate(scenario, jobs, args.running.quiet, stop)?;
     let folder = folder(scenario, args);
     report::write(&results, &stopwatch.stop(), &folder).map_err(cannot_write)?;
     show(&results, &folder, args.json)?;
@@ -133,11 +130,6 @@ pub(super) fn cannot_run(scenario: &Scenario, error: &RunError) -> Exit {
     } else {
         Exit::Failed
     }
-}
-
-/// Threads that this machine runs at a time.
-pub(super) fn processors() -> usize {
-    std::thread::available_parallelism().map_or(1, usize::from)
 }
 
 /// Prints the results; the path of the files comes last, where `tail -1` finds it.

@@ -4,8 +4,9 @@ use super::console::{counted, grouped, print, say};
 use super::exit::Exit;
 use super::interrupt;
 use super::load::{self, OverrideArgs, Prepared};
+use super::manner::RunningArgs;
 use super::progress::Progress;
-use super::run::{cannot_run, cannot_write, processors};
+use super::run::{cannot_run, cannot_write};
 use crate::experiment::run::{RunError, RunOptions, run};
 use crate::experiment::scenario::{Overrides, Scenario};
 use crate::experiment::sweep::{self, Axis, CellResults, Grid, SweepResults};
@@ -30,15 +31,11 @@ pub(super) struct Args {
     vary: Vec<Axis>,
     #[command(flatten)]
     overrides: OverrideArgs,
-    /// Worker threads; no result depends on them [default: processors]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
-    jobs: Option<u32>,
+    #[command(flatten)]
+    running: RunningArgs,
     /// Results go to DIR/<scenario>-sweep/; finished cells are kept beside it
     #[arg(long, value_name = "DIR", default_value = "results")]
     out: PathBuf,
-    /// Shows no progress
-    #[arg(long, short)]
-    quiet: bool,
     /// Prints a line of JSON instead of a table
     #[arg(long)]
     json: bool,
@@ -58,8 +55,8 @@ pub(super) fn execute(args: &Args) -> Result<(), Exit> {
         overrides: args.overrides.overrides(),
         grid,
         out: &args.out,
-        jobs: args.jobs.map_or_else(processors, |jobs| jobs as usize),
-        quiet: args.quiet,
+        jobs: args.running.jobs(),
+        quiet: args.running.quiet,
         warn: true,
     };
     let (results, folder) = plan.execute(interrupt::catch)?;
