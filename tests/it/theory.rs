@@ -56,6 +56,19 @@ const ONE_SERVER: System = System {
     more: "",
 };
 
+/// The end of every world: jobs for one model, and no resilience.
+const JOBS: &str = r#"
+[[workload.classes]]
+name = "job"
+model = "m"
+input_tokens = 1
+output_tokens = 1
+[routing]
+deadline = "none"
+breaker = false
+max_attempts = 1
+"#;
+
 /// Loads of the reference, and the requests that are simulated there: waiting is the more
 /// correlated in time, the higher the load.
 const LOADS: [(f64, u32); 4] = [(0.5, 15_000), (0.7, 25_000), (0.8, 40_000), (0.9, 80_000)];
@@ -90,15 +103,7 @@ impl System<'_> {
             [workload]
             arrivals = "poisson"
             rate = "{rate}rps"
-            [[workload.classes]]
-            name = "job"
-            model = "m"
-            input_tokens = 1
-            output_tokens = 1
-            [routing]
-            deadline = "none"
-            breaker = false
-            max_attempts = 1
+            {JOBS}
             "#,
             strategies = self.strategies,
             service = self.service,

@@ -8,7 +8,7 @@
 //! Muntz, Palacios 1975); with a server for each user only the mean of the service time does too.
 
 use super::cell::{Checked, Theory};
-use super::{EXPONENTIAL, REPLICATIONS};
+use super::{EXPONENTIAL, JOBS, REPLICATIONS};
 use crate::support::{records, scenario};
 use routelab::experiment::scenario::Scenario;
 use routelab::record::RequestRecord;
@@ -49,15 +49,7 @@ impl Loop<'_> {
             arrivals = "closed_loop"
             users = {users}
             think_time = {think}
-            [[workload.classes]]
-            name = "job"
-            model = "m"
-            input_tokens = 1
-            output_tokens = 1
-            [routing]
-            deadline = "none"
-            breaker = false
-            max_attempts = 1
+            {JOBS}
             "#,
             service = self.service,
             capacity = self.capacity,
