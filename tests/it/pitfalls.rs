@@ -21,14 +21,20 @@ use routelab::request::FailureKind;
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
 
+/// What most ask for: `classes = ALL` in the text of a scenario.
+const ALL: &str = r#"classes = [
+    { name = "all", model = "m", input_tokens = 100, output_tokens = 10 },
+]"#;
+
 /// Reads a scenario; `text` lacks what all have in common: words, one replication, and one free
-/// model `m` that all requests ask for.
+/// model `m` that all requests ask for, most of them as in [`ALL`].
 fn scenario(text: &str) -> Scenario {
     let model = if text.contains("[models.m]") {
         ""
     } else {
         "[models.m]"
     };
+    let text = text.replace("classes = ALL", ALL);
     let text = format!(
         "question = \"a pitfall\"\nexpectation = \"avoided\"\nreplications = 1\n{text}\n{model}\n"
     );

@@ -76,23 +76,19 @@ fn p09_idle_because_broken_does_not_win() {
             "least_connections",
             { name = "load-alone", strategy = "least_connections", breaker = false },
         ]
-        workload = { arrivals = "poisson", rate = "10rps", classes = [
-            { name = "all", model = "m", input_tokens = 100, output_tokens = 10 },
-        ] }
+        workload = { arrivals = "poisson", rate = "10rps", classes = ALL }
         faults = [
             { kind = "outage", accounts = "a2", start = "0s", duration = "5min",
               time_to_fail = "1ms" },
         ]
         [routing]
         max_attempts = 1
-        [templates.t]
+        [[accounts]]
+        id = "a{n}"
+        count = 4
         provider = "anthropic"
         models = ["m"]
         service = { total = "2s" }
-        [[accounts]]
-        template = "t"
-        id = "a{n}"
-        count = 4
         "#,
     );
     let (good, naive) = (

@@ -47,18 +47,14 @@ fn p14_bad_requests_change_nothing_for_the_others() {
             r#"
             duration = "2min"
             strategies = ["smart"]
-            workload = {{ arrivals = "poisson", rate = "20rps", classes = [
-                {{ name = "all", model = "m", input_tokens = 100, output_tokens = 10 }},
-            ] }}
-            [templates.t]
+            workload = {{ arrivals = "poisson", rate = "20rps", classes = ALL }}
+            [[accounts]]
+            id = "a{{n}}"
+            count = 3
             provider = "anthropic"
             models = ["m"]
             service = {{ total = "500ms" }}
             failures = [{{ kind = "{kind}", rate = 0.5 }}]
-            [[accounts]]
-            template = "t"
-            id = "a{{n}}"
-            count = 3
             "#
         )
     };
@@ -123,23 +119,19 @@ fn p15_an_outage_costs_a_handful_of_attempts() {
             r#"
             duration = "6min"
             strategies = ["round_robin"]
-            workload = {{ arrivals = "constant", rate = "40rps", classes = [
-                {{ name = "all", model = "m", input_tokens = 100, output_tokens = 10 }},
-            ] }}
+            workload = {{ arrivals = "constant", rate = "40rps", classes = ALL }}
             faults = [
                 {{ kind = "outage", accounts = "a1", start = "1min", duration = "200s",
                    time_to_fail = "1s" }},
             ]
             [routing.breaker]
             half_open_max_in_flight = {probes}
-            [templates.t]
+            [[accounts]]
+            id = "a{{n}}"
+            count = 2
             provider = "anthropic"
             models = ["m"]
             service = {{ total = "200ms" }}
-            [[accounts]]
-            template = "t"
-            id = "a{{n}}"
-            count = 2
             "#
         )
     };
@@ -164,9 +156,7 @@ fn p16_the_breakers_options_are_obeyed_and_it_closes() {
         r#"
         duration = "1min"
         strategies = ["round_robin"]
-        workload = { arrivals = "poisson", rate = "1rps", classes = [
-            { name = "all", model = "m", input_tokens = 100, output_tokens = 10 },
-        ] }
+        workload = { arrivals = "poisson", rate = "1rps", classes = ALL }
         accounts = [{ id = "a", provider = "openai", models = ["m"], service = { total = "1s" } }]
         [routing]
         max_attempts = 1
@@ -203,21 +193,17 @@ fn p16_traffic_returns_after_an_outage() {
         r#"
         duration = "5min"
         strategies = ["round_robin", "weighted_round_robin", "least_connections", "random"]
-        workload = { arrivals = "poisson", rate = "20rps", classes = [
-            { name = "all", model = "m", input_tokens = 100, output_tokens = 10 },
-        ] }
+        workload = { arrivals = "poisson", rate = "20rps", classes = ALL }
         output = { timeline_window = "5s" }
         faults = [
             { kind = "outage", accounts = "a1", start = "1min", duration = "30s" },
         ]
-        [templates.t]
+        [[accounts]]
+        id = "a{n}"
+        count = 2
         provider = "anthropic"
         models = ["m"]
         service = { total = "300ms" }
-        [[accounts]]
-        template = "t"
-        id = "a{n}"
-        count = 2
         "#,
     );
     for arm in &results.strategies {
@@ -271,22 +257,18 @@ fn p26_a_repaired_key_is_noticed() {
         r#"
         duration = "20min"
         strategies = ["round_robin"]
-        workload = { arrivals = "constant", rate = "2rps", classes = [
-            { name = "all", model = "m", input_tokens = 100, output_tokens = 10 },
-        ] }
+        workload = { arrivals = "constant", rate = "2rps", classes = ALL }
         output = { timeline_window = "1min" }
         faults = [
             { kind = "errors", accounts = "a1", rate = 1, failure = "unauthorized",
               start = "1min", duration = "1min" },
         ]
-        [templates.t]
+        [[accounts]]
+        id = "a{n}"
+        count = 2
         provider = "anthropic"
         models = ["m"]
         service = { total = "300ms" }
-        [[accounts]]
-        template = "t"
-        id = "a{n}"
-        count = 2
         "#,
     );
     let arm = arm(&results, "round_robin");

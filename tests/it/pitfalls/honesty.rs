@@ -23,9 +23,7 @@ fn p35_dropped_requests_are_reported() {
             r#"
             duration = "10min"
             strategies = ["round_robin"]
-            workload = {{ arrivals = "poisson", rate = "4rps", classes = [
-                {{ name = "all", model = "m", input_tokens = 100, output_tokens = 10 }},
-            ] }}
+            workload = {{ arrivals = "poisson", rate = "4rps", classes = ALL }}
             [routing]
             max_attempts = 1
             breaker = false

@@ -16,9 +16,7 @@ fn p01_the_latest_samples_count() {
         r#"
         duration = "6min"
         strategies = ["fastest_response"]
-        workload = { arrivals = "constant", rate = "5rps", classes = [
-            { name = "all", model = "m", input_tokens = 100, output_tokens = 10 },
-        ] }
+        workload = { arrivals = "constant", rate = "5rps", classes = ALL }
         accounts = [
             { id = "fast", provider = "anthropic", models = ["m"], service = { total = "200ms" } },
             { id = "other", provider = "google", models = ["m"], service = { total = "500ms" } },
@@ -84,20 +82,16 @@ fn p02_load_counts_where_slots_are_few() {
         r#"
         duration = "5min"
         strategies = ["fastest_response", "adaptive"]
-        workload = { arrivals = "poisson", rate = "8rps", classes = [
-            { name = "all", model = "m", input_tokens = 100, output_tokens = 10 },
-        ] }
+        workload = { arrivals = "poisson", rate = "8rps", classes = ALL }
         output = { requests = true }
-        [templates.t]
+        [[accounts]]
+        id = "a{n}"
+        count = 4
         provider = "anthropic"
         models = ["m"]
         service = { total = { kind = "exponential", mean = "1s" } }
         capacity = { slots = 4 }
         max_in_flight = 20
-        [[accounts]]
-        template = "t"
-        id = "a{n}"
-        count = 4
         "#,
     );
     let p90 = |name| arm(&results, name).latency.all.quantile(0.9).unwrap();
@@ -173,21 +167,17 @@ fn p25_a_black_hole_attracts_nothing() {
                 {{ name = "health-bare", strategy = "health_based", breaker = false }},
                 {{ name = "adaptive-bare", strategy = "adaptive", breaker = false }},
             ]
-            workload = {{ arrivals = "poisson", rate = "10rps", classes = [
-                {{ name = "all", model = "m", input_tokens = 100, output_tokens = 10 }},
-            ] }}
+            workload = {{ arrivals = "poisson", rate = "10rps", classes = ALL }}
             faults = [
                 {{ kind = "outage", accounts = "a1", start = "{start}", duration = "6min",
                    time_to_fail = "1ms" }},
             ]
-            [templates.t]
+            [[accounts]]
+            id = "a{{n}}"
+            count = 3
             provider = "anthropic"
             models = ["m"]
             service = {{ total = {{ kind = "lognormal", median = "1s", sigma = 0.3 }} }}
-            [[accounts]]
-            template = "t"
-            id = "a{{n}}"
-            count = 3
             "#,
         ));
         for arm in &results.strategies {

@@ -13,9 +13,7 @@ fn pool(strategies: &str, failures: &str) -> String {
         r#"
         duration = "30min"
         strategies = [{strategies}]
-        workload = {{ arrivals = "poisson", rate = "12rps", classes = [
-            {{ name = "all", model = "m", input_tokens = 100, output_tokens = 10 }},
-        ] }}
+        workload = {{ arrivals = "poisson", rate = "12rps", classes = ALL }}
         [routing]
         max_attempts = 1
         [[accounts]]
@@ -88,9 +86,7 @@ fn p17_there_is_one_set_of_defaults() {
                 {{ name = "true", strategy = "smart", breaker = true }},
                 {{ name = "table", strategy = "smart", breaker = {{ }} }},
             ]
-            workload = {{ arrivals = "poisson", rate = "1rps", classes = [
-                {{ name = "all", model = "m", input_tokens = 100, output_tokens = 10 }},
-            ] }}
+            workload = {{ arrivals = "poisson", rate = "1rps", classes = ALL }}
             accounts = [
                 {{ id = "a", provider = "openai", models = ["m"], service = {{ total = "1s" }} }},
             ]

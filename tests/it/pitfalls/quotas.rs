@@ -41,21 +41,17 @@ fn p13_known_waits_are_used() {
             r#"
             duration = "10min"
             strategies = ["round_robin"]
-            workload = {{ arrivals = "poisson", rate = "6rps", classes = [
-                {{ name = "all", model = "m", input_tokens = 100, output_tokens = 10 }},
-            ] }}
+            workload = {{ arrivals = "poisson", rate = "6rps", classes = ALL }}
             [routing.cool_down]
             base = "5min"
             cap = "5min"
-            [templates.t]
+            [[accounts]]
+            id = "a{{n}}"
+            count = 3
             provider = "anthropic"
             models = ["m"]
             service = {{ total = "200ms" }}
             quota = {{ requests_per_minute = 60, retry_after = {named} }}
-            [[accounts]]
-            template = "t"
-            id = "a{{n}}"
-            count = 3
             "#
         )
     };
@@ -82,19 +78,15 @@ fn all_down(open_time: &str) -> ScenarioResults {
             {{ name = "least_bad", strategy = "least_connections",
                when_none_available = "least_bad" }},
         ]
-        workload = {{ arrivals = "constant", rate = "20rps", classes = [
-            {{ name = "all", model = "m", input_tokens = 100, output_tokens = 10 }},
-        ] }}
+        workload = {{ arrivals = "constant", rate = "20rps", classes = ALL }}
         [routing.breaker]
         open_time = "{open_time}"
-        [templates.t]
+        [[accounts]]
+        id = "a{{n}}"
+        count = 3
         provider = "anthropic"
         models = ["m"]
         service = {{ total = "200ms" }}
-        [[accounts]]
-        template = "t"
-        id = "a{{n}}"
-        count = 3
         [[faults]]
         kind = "outage"
         accounts = "all"
@@ -199,9 +191,7 @@ fn p21_nobody_notices_a_limited_account() {
         r#"
         duration = "10min"
         strategies = ["round_robin", "least_connections", "random", "smart"]
-        workload = { arrivals = "poisson", rate = "10rps", classes = [
-            { name = "all", model = "m", input_tokens = 100, output_tokens = 10 },
-        ] }
+        workload = { arrivals = "poisson", rate = "10rps", classes = ALL }
         [templates.t]
         provider = "google"
         models = ["m"]
@@ -236,9 +226,7 @@ fn p22_keys_of_one_organisation_share_a_quota() {
             r#"
             duration = "10min"
             strategies = ["round_robin"]
-            workload = {{ arrivals = "poisson", rate = "6rps", classes = [
-                {{ name = "all", model = "m", input_tokens = 100, output_tokens = 10 }},
-            ] }}
+            workload = {{ arrivals = "poisson", rate = "6rps", classes = ALL }}
             [[accounts]]
             id = "key-{{n}}"
             count = {keys}
@@ -272,9 +260,7 @@ fn p22_declared_limits_are_counted_by_organisation() {
             r#"
             duration = "10min"
             strategies = [{{ name = "arm", strategy = "round_robin", quota_aware = true }}]
-            workload = {{ arrivals = "poisson", rate = "6rps", classes = [
-                {{ name = "all", model = "m", input_tokens = 100, output_tokens = 10 }},
-            ] }}
+            workload = {{ arrivals = "poisson", rate = "6rps", classes = ALL }}
             [[accounts]]
             id = "key-{{n}}"
             count = 3

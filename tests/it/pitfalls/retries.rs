@@ -21,21 +21,17 @@ fn p19_retries_are_bounded_by_the_budget() {
             "round_robin",
             { name = "no-budget", strategy = "round_robin", retry = { budget_per_request = 100 } },
         ]
-        workload = { arrivals = "poisson", rate = "100rps", classes = [
-            { name = "all", model = "m", input_tokens = 100, output_tokens = 10 },
-        ] }
+        workload = { arrivals = "poisson", rate = "100rps", classes = ALL }
         faults = [{ kind = "outage", accounts = "all", start = "0s", duration = "3min" }]
         [routing]
         max_attempts = 10
         breaker = false
-        [templates.t]
+        [[accounts]]
+        id = "a{n}"
+        count = 12
         provider = "anthropic"
         models = ["m"]
         service = { total = "200ms" }
-        [[accounts]]
-        template = "t"
-        id = "a{n}"
-        count = 12
         "#,
     );
     let counts = |name| arm(&results, name).replications[0].counts;
@@ -176,9 +172,7 @@ fn p20_two_attempts_are_enough_when_one_account_works() {
         r#"
         duration = "2min"
         strategies = ["random", { name = "single", strategy = "random", max_attempts = 1 }]
-        workload = { arrivals = "poisson", rate = "20rps", classes = [
-            { name = "all", model = "m", input_tokens = 100, output_tokens = 10 },
-        ] }
+        workload = { arrivals = "poisson", rate = "20rps", classes = ALL }
         accounts = [
             { id = "good", provider = "anthropic", models = ["m"], service = { total = "1s" } },
             { id = "bad", provider = "anthropic", models = ["m"], service = { total = "1s" },

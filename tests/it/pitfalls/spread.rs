@@ -107,20 +107,16 @@ fn p27_traffic_returns_once_and_stays() {
             { name = "unsteady", strategy = "fastest_response",
               metrics = { latency_tau = "500ms" } },
         ]
-        workload = { arrivals = "poisson", rate = "20rps", classes = [
-            { name = "all", model = "m", input_tokens = 100, output_tokens = 10 },
-        ] }
+        workload = { arrivals = "poisson", rate = "20rps", classes = ALL }
         output = { timeline_window = "10s" }
         faults = [{ kind = "outage", accounts = "a1", start = "1min", duration = "1min" }]
-        [templates.t]
+        [[accounts]]
+        id = "a{n}"
+        count = 3
         provider = "anthropic"
         models = ["m"]
         service = { total = { kind = "lognormal", median = "2s", sigma = 0.3 } }
         max_in_flight = 40
-        [[accounts]]
-        template = "t"
-        id = "a{n}"
-        count = 3
         "#,
     );
     let shares = |name: &str| -> Vec<f64> {
@@ -159,17 +155,13 @@ fn p29_nobody_is_starved() {
             "round_robin", "weighted_round_robin", "least_connections", "fastest_response",
             "health_based", "adaptive", "geographic", "random", "smart",
         ]
-        workload = { arrivals = "poisson", rate = "10rps", classes = [
-            { name = "all", model = "m", input_tokens = 100, output_tokens = 10 },
-        ] }
-        [templates.t]
+        workload = { arrivals = "poisson", rate = "10rps", classes = ALL }
+        [[accounts]]
+        id = "a{n}"
+        count = 8
         provider = "anthropic"
         models = ["m"]
         service = { total = { kind = "lognormal", median = "1s", sigma = 0.3 } }
-        [[accounts]]
-        template = "t"
-        id = "a{n}"
-        count = 8
         "#,
     );
     for arm in &results.strategies {
@@ -235,9 +227,7 @@ fn p33_scores_know_the_latency() {
               health = { success = 0.9, response = 0, connections = 0, stability = 0.1 },
               adaptive = { success = 0.6, response = 0, load = 0 } },
         ]
-        workload = { arrivals = "poisson", rate = "10rps", classes = [
-            { name = "all", model = "m", input_tokens = 100, output_tokens = 10 },
-        ] }
+        workload = { arrivals = "poisson", rate = "10rps", classes = ALL }
         accounts = [
             { id = "quick", provider = "google", models = ["m"], service = { total = "1s" } },
             { id = "slow", provider = "google", models = ["m"], service = { total = "8s" } },
