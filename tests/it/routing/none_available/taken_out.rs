@@ -6,7 +6,7 @@ use routelab::record::{Outcome, Rejection, Strategy};
 use routelab::request::{
     CacheKey, ClassIndex, FailureKind, ModelIndex, RequestFeatures, RequestId,
 };
-use routelab::routing::account::Availability;
+use routelab::routing::account::{Account, Availability};
 use routelab::routing::config::{CacheConfig, WhenNoneAvailable};
 use routelab::routing::gateway::RequestHandle;
 
@@ -17,6 +17,21 @@ fn ends(events: &[Event]) -> Vec<(RequestHandle, Outcome)> {
         _ => None,
     });
     ends.collect()
+}
+
+/// Two accounts with room for one attempt, each with a model of its own, and a request for the
+/// second one's.
+fn a_place_for_each_model() -> (Vec<Account>, RequestFeatures) {
+    let mut pool = accounts(2);
+    pool[1].models = vec![served(1, 1.0)];
+    for account in &mut pool {
+        account.max_in_flight = 1;
+    }
+    let other = RequestFeatures {
+        model: ModelIndex(1),
+        ..features()
+    };
+    (pool, other)
 }
 
 /// When the last account that could take them is taken out, those in line are refused at that
@@ -32,14 +47,7 @@ fn who_waits_for_one_who_is_taken_out_is_refused() {
     ] {
         let mut config = waiting(Strategy::RoundRobin);
         config.deadline = deadline;
-        let mut pool = accounts(2);
-        pool[1].models = vec![served(1, 1.0)];
-        pool.iter_mut()
-            .for_each(|account| account.max_in_flight = 1);
-        let other = RequestFeatures {
-            model: ModelIndex(1),
-            ..features()
-        };
+        let (mut pool, other) = a_place_for_each_model();
         let mut stage = Stage::new(&config, &pool);
         let served = [features(), other].map(|features| stage.send(at(0), &features));
         let line = [1, 2].map(|i| line_up(&mut stage, i));
@@ -126,14 +134,7 @@ fn whoever_is_left_may_be_back_too_late() {
 fn a_newcomer_finds_no_line_of_the_hopeless() {
     let mut config = waiting(Strategy::RoundRobin);
     config.max_waiting = 1;
-    let mut pool = accounts(2);
-    pool[1].models = vec![served(1, 1.0)];
-    pool.iter_mut()
-        .for_each(|account| account.max_in_flight = 1);
-    let other = RequestFeatures {
-        model: ModelIndex(1),
-        ..features()
-    };
+    let (mut pool, other) = a_place_for_each_model();
     let mut stage = Stage::new(&config, &pool);
     stage.send(at(0), &features());
     stage.send(at(0), &other);
