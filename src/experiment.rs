@@ -1,5 +1,6 @@
 //! From a scenario file to results: parse, run every (strategy, replication), pool, compare.
 
+pub mod claim;
 pub mod compare;
 pub mod gallery;
 pub mod metric;
@@ -7,3 +8,4 @@ pub mod results;
 pub mod run;
 pub mod scenario;
 pub mod sweep;
+pub mod verdict;

@@ -5,6 +5,7 @@
 //! are described in [`csv`], [`percentiles`], [`charts`] and [`manifest`].
 
 pub mod charts;
+mod claims;
 pub mod compare;
 pub mod csv;
 pub mod directory;

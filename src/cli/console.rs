@@ -65,6 +65,7 @@ pub(super) fn grouped(number: u64) -> String {
 pub(super) fn counted(number: u64, noun: &str) -> String {
     let plural = match noun {
         "strategy" => "strategies".to_owned(),
+        "threshold or expectation" => "thresholds or expectations".to_owned(),
         _ => format!("{noun}s"),
     };
     let noun = if number == 1 { noun } else { &plural };

@@ -12,6 +12,9 @@ pub(super) enum Exit {
     Usage = 2,
     /// `compare` found a regression.
     Regression = 98,
+    /// A threshold was not met, or a claim came out otherwise than its `expect` says. All results
+    /// were written.
+    Unexpected = 99,
     /// A scenario or another input is invalid or missing. Nothing was run or written.
     Invalid = 104,
     /// Stopped by Ctrl-C; what was finished is kept.
@@ -25,6 +28,7 @@ Exit codes:
     1  failed while running
     2  wrong usage
    98  a regression in `compare`
+   99  a threshold was not met, or a claim is not what its `expect` says; results were written
   104  a scenario or another input is invalid; nothing was run or written
   130  interrupted; the replications, or cells of a sweep, that were finished are kept";
 
@@ -44,6 +48,7 @@ mod tests {
             Exit::Failed,
             Exit::Usage,
             Exit::Regression,
+            Exit::Unexpected,
             Exit::Invalid,
             Exit::Interrupted,
         ] {

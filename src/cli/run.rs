@@ -1,6 +1,6 @@
 //! The main job: run every strategy of the scenarios, print a table each, write the results.
 
-use super::console::{print, say, stdout_has_colour};
+use super::console::{counted, print, say, stdout_has_colour};
 use super::environment::Stopwatch;
 use super::exit::Exit;
 use super::interrupt;
@@ -49,14 +49,22 @@ pub(super) fn execute(args: &Args) -> Result<(), Exit> {
         report::check(&folder(scenario, args)).map_err(cannot_write)?;
     }
     let stop = interrupt::catch();
+    let mut broken = 0;
     for (done, scenario) in scenarios.iter().enumerate() {
-        let outcome = run_one(scenario, args, stop);
-        if let Err(exit) = outcome {
-            say_not_run(&scenarios[done + 1..]);
-            return Err(exit);
+        match run_one(scenario, args, stop) {
+            Ok(here) => broken += here,
+            Err(exit) => {
+                say_not_run(&scenarios[done + 1..]);
+                return Err(exit);
+            }
         }
     }
-    Ok(())
+    if broken == 0 {
+        return Ok(());
+    }
+    let demands = counted(broken as u64, "threshold or expectation");
+    say(&format!("not met: {demands}"));
+    Err(Exit::Unexpected)
 }
 
 /// Two scenarios of one name would write to the same folder.
@@ -74,7 +82,8 @@ fn refuse_namesakes(scenarios: &[Scenario]) -> Result<(), Exit> {
     Ok(())
 }
 
-fn run_one(scenario: &Scenario, args: &Args, stop: &AtomicBool) -> Result<(), Exit> {
+/// Runs a scenario; the number of thresholds and expectations that were not met.
+fn run_one(scenario: &Scenario, args: &Args, stop: &AtomicBool) -> Result<usize, Exit> {
     let stopwatch = Stopwatch::start();
     let jobs = args.running.jobs();
     let results = simulate(scenario, jobs, args.running.quiet, stop)?;
@@ -85,7 +94,7 @@ fn run_one(scenario: &Scenario, args: &Args, stop: &AtomicBool) -> Result<(), Ex
         say_kept(&results, &folder);
         return Err(Exit::Interrupted);
     }
-    Ok(())
+    Ok(results.verdicts.broken())
 }
 
 /// Where the results of a scenario go.

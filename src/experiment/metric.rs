@@ -1,5 +1,9 @@
 //! The metrics: one list for every table, column and chart.
 
+mod nature;
+
+pub use nature::{Population, Unit};
+
 use crate::request::words;
 use crate::stats::Bounds;
 use crate::stats::mean::{self, Estimate};

@@ -6,6 +6,7 @@
 pub use crate::sim::{BreakerSpan, Observable, Observed, Timeline, Window};
 
 use super::metric::Metrics;
+use super::verdict::Verdicts;
 use crate::histogram::Histogram;
 use crate::record::{RequestRecord, Strategy};
 use crate::request::Provider;
@@ -21,6 +22,8 @@ pub struct ScenarioResults {
     pub strategies: Vec<StrategyResults>,
     /// Whether the run was stopped before all replications were finished.
     pub interrupted: bool,
+    /// What became of the scenario's claims and thresholds.
+    pub verdicts: Verdicts,
 }
 
 /// What was run: the facts about a scenario that a report needs.
@@ -140,6 +143,10 @@ pub struct Counts {
     pub requests: u64,
     /// Of them answered.
     pub successes: u64,
+    /// Of them those that asked for a stream.
+    pub streaming: u64,
+    /// Of these answered.
+    pub streaming_successes: u64,
     /// Of them failed after an attempt, or while waiting for one.
     pub failures: u64,
     /// Of them refused without an attempt.

@@ -11,6 +11,7 @@ mod watch;
 
 use crate::experiment::results::{Description, ScenarioResults};
 use crate::experiment::scenario::{Arm, Scenario};
+use crate::experiment::verdict::{self, Verdicts};
 use crate::record::RequestRecord;
 use crate::sim::{self, Broken, FaultWatch, Lanes, Run, Setup};
 use pool::Pooled;
@@ -111,11 +112,14 @@ pub fn run(scenario: &Scenario, options: &RunOptions) -> Result<ScenarioResults,
     if pooled.replications() == 0 {
         return Err(RunError::InterruptedTooEarly);
     }
-    Ok(ScenarioResults {
+    let mut results = ScenarioResults {
         description: describe(scenario),
         interrupted: pooled.replications() < scenario.replications,
         strategies: pooled.finish(scenario),
-    })
+        verdicts: Verdicts::default(),
+    };
+    results.verdicts = verdict::judge_all(scenario, &results);
+    Ok(results)
 }
 
 /// Why a cell came to nothing, with what it takes to run it again.

@@ -8,6 +8,7 @@
 mod accounts;
 mod capacity;
 mod checks;
+mod claims;
 mod decode;
 mod diagnostics;
 mod distribution;
@@ -35,6 +36,7 @@ pub use file::load;
 pub use overrides::{Choice, Overrides};
 pub use read::parse;
 
+use crate::experiment::claim::{Claim, Threshold};
 use crate::experiment::gallery::Gallery;
 use crate::experiment::results::{AccountDescription, FaultDescription};
 use crate::routing::account::Account;
@@ -90,6 +92,10 @@ pub struct Scenario {
     pub arms: Vec<Arm>,
     /// Index into `arms` that the others are compared with.
     pub baseline: usize,
+    /// What is said of the results, to be judged by them.
+    pub claims: Vec<Claim>,
+    /// What the results must meet.
+    pub thresholds: Vec<Threshold>,
     /// What to write.
     pub output: OutputOptions,
     /// What the gallery shows of it.

@@ -11,6 +11,8 @@
 //! | `accounts.csv` | strategy and account |
 //! | `segments.csv` | strategy and segment of the requests |
 //! | `faults.csv` | strategy and scheduled fault |
+//! | `claims.csv` | claim of the scenario; only where there are any |
+//! | `thresholds.csv` | threshold and strategy that it concerns; only where there are any |
 //! | `requests.csv` | strategy and request of the first replication; only where it is asked for |
 //!
 //! Counts in `timeline*.csv`, `accounts.csv` and `segments.csv` are sums over all replications;
@@ -18,6 +20,7 @@
 //! than 20, a P99 of fewer than 100 (it would be their maximum).
 
 mod accounts;
+mod claims;
 mod comparisons;
 pub(super) mod faults;
 mod replications;
@@ -49,6 +52,7 @@ pub fn files(results: &ScenarioResults) -> Vec<File> {
         faults::file(results),
     ];
     files.extend(requests::file(results));
+    files.extend(claims::files(results));
     files
 }
 

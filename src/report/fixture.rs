@@ -94,6 +94,7 @@ impl Shape {
                 .map(|(at, &(name, strategy))| Arm::new(self, at).results(name, strategy))
                 .collect(),
             interrupted: false,
+            verdicts: crate::experiment::verdict::Verdicts::default(),
         }
     }
 

@@ -3,8 +3,10 @@
 use super::csv::range_name;
 use super::number::six_digits;
 use super::summary::{baseline, compare, compared, metric, replications, totals};
+use crate::experiment::claim::Expectation;
 use crate::experiment::metric::Metric;
 use crate::experiment::results::{ScenarioResults, StrategyResults};
+use crate::experiment::verdict::{Judgement, Met};
 use crate::request::FailureKind;
 use crate::stats::Interval;
 use crate::stats::mean::Estimate;
@@ -30,6 +32,8 @@ pub fn json(results: &ScenarioResults) -> Value {
         "baseline": base.map(|base| &base.name),
         "strategies": results.strategies.iter().map(strategy).collect::<Vec<_>>(),
         "comparisons": comparisons.collect::<Vec<_>>(),
+        "claims": results.verdicts.claims.iter().map(claim).collect::<Vec<_>>(),
+        "thresholds": results.verdicts.thresholds.iter().map(threshold).collect::<Vec<_>>(),
     })
 }
 
@@ -57,6 +61,41 @@ fn strategy(arm: &StrategyResults) -> Value {
             "failed_attempts": failed,
         },
         "metrics": by_metric(|name| metric(arm, name).map_or(Value::Null, estimate)),
+    })
+}
+
+fn claim(judged: &Judgement) -> Value {
+    let relative = judged.effect.and_then(|effect| effect.relative);
+    json!({
+        "claim": judged.claim.to_string(),
+        "metric": judged.claim.metric.name(),
+        "strategy": judged.claim.strategy,
+        "baseline": Some(&judged.claim.baseline).filter(|_| judged.claim.compares()),
+        "verdict": judged.verdict.name(),
+        "detail": super::claims::detail(judged),
+        "replications": judged.replications,
+        "look": judged.look,
+        "alpha": number(judged.alpha.value()),
+        "difference": judged.effect.map(|effect| json!({
+            "mean": number(effect.difference.mean),
+            "interval": effect.difference.interval.map(ends),
+        })),
+        "relative_change": relative.map(|relative| json!({
+            "change": number(relative.change),
+            "interval": relative.range.interval().map(ends),
+        })),
+        "expect": judged.claim.expect.map(Expectation::name),
+        "as_expected": judged.as_expected(),
+    })
+}
+
+fn threshold(met: &Met) -> Value {
+    json!({
+        "threshold": met.threshold.to_string(),
+        "strategy": met.strategy,
+        "outcome": met.outcome.name(),
+        "detail": super::claims::threshold_detail(met),
+        "value": met.value.map(estimate),
     })
 }
 

@@ -72,6 +72,8 @@ pub fn totals(strategy: &StrategyResults) -> Counts {
         total.simulated += counts.simulated;
         total.requests += counts.requests;
         total.successes += counts.successes;
+        total.streaming += counts.streaming;
+        total.streaming_successes += counts.streaming_successes;
         total.failures += counts.failures;
         total.rejections += counts.rejections;
         total.attempts += counts.attempts;

@@ -37,6 +37,7 @@ pub fn render(results: &ScenarioResults, ansi: bool) -> String {
         );
     }
     text += &format!("\n{}\n", footer(results));
+    text += &super::claims::lines(&results.verdicts);
     if let Some(note) = super::interruption(results) {
         text += &format!("{note}\n");
     }

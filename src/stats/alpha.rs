@@ -3,9 +3,9 @@
 //! Looking again and again at growing data, and stopping when a 95 % interval happens to exclude a
 //! value, gives 17.5 % false verdicts over five looks instead of 5 %. The allowance is therefore
 //! divided evenly over all looks that there may be, and over all claims that are judged together
-//! (Bonferroni): nothing is assumed about how looks or claims depend on each other. Group-sequential
-//! boundaries (O'Brien and Fleming, 1979) would save some replications at the price of rules that a
-//! reader cannot check in the head.
+//! (Bonferroni): nothing is assumed about how looks or claims depend on each other.
+//! Group-sequential boundaries (O'Brien and Fleming, 1979) would save some replications at the
+//! price of rules that a reader cannot check in the head.
 
 /// Probability of a false statement, above 0 and below 1.
 #[derive(Clone, Copy, PartialEq, PartialOrd, Debug)]

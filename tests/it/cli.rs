@@ -103,6 +103,7 @@ fn help_shows_every_command_option_and_exit_code() {
         "--json",
         "results",
         "98",
+        "99",
         "104",
         "130",
     ] {

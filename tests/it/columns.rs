@@ -38,6 +38,10 @@ fn every_column_is_explained() {
             "duration=1min".into(),
             "output.requests=true".into(),
             "faults=[]".into(),
+            "thresholds=[\"p99 < 1h\"]".into(),
+            "claims=[{ metric = \"mean\", strategy = \"smart\", relation = \"no_worse\", \
+             amount = \"5%\" }]"
+                .into(),
         ],
         strategies: Some(vec!["round_robin".into(), "smart".into()]),
         replications: Some(2),
@@ -73,5 +77,5 @@ fn every_column_is_explained() {
             );
         }
     }
-    assert_eq!(files, 11);
+    assert_eq!(files, 13);
 }

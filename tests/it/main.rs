@@ -36,4 +36,5 @@ mod tidy;
 mod trace;
 mod trace_errors;
 mod upstream;
+mod verdicts;
 mod workload;

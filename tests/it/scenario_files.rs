@@ -1,5 +1,6 @@
 //! Scenario files that are right: the shipped ones, overrides, and what the format can say.
 
+use routelab::experiment::claim::Expectation;
 use routelab::experiment::scenario::{self, Loaded, Overrides, Scenario};
 use routelab::record::Strategy;
 use routelab::request::{FailureKind, RequestPriority};
@@ -254,6 +255,37 @@ fn everything() -> Scenario {
     let loaded = parsed.unwrap_or_else(|found| panic!("{found}"));
     assert!(loaded.warnings.is_empty(), "{}", loaded.warnings);
     loaded.scenario
+}
+
+#[test]
+fn claims_and_thresholds_say_what_the_file_says() {
+    let scenario = everything();
+    let claims: Vec<_> = scenario.claims.iter().map(ToString::to_string).collect();
+    assert_eq!(
+        claims,
+        [
+            "smart reduces latency_all_mean_s by 20 % to 30 % against patient",
+            "success_rate of smart differs from same by -3 points, give or take 0.5 points",
+            "cost_per_1k_successes_usd of same is below $4",
+        ]
+    );
+    let first = &scenario.claims[0];
+    assert!((first.alpha.value() - 0.02).abs() < 1e-12);
+    assert_eq!(first.expect, Some(Expectation::Refuted));
+    assert_eq!(scenario.claims[1].expect, None);
+    let thresholds: Vec<_> = scenario
+        .thresholds
+        .iter()
+        .map(ToString::to_string)
+        .collect();
+    assert_eq!(
+        thresholds,
+        [
+            "smart: latency_all_p99_s < 2.5 s",
+            "success_rate >= 99.5 %",
+            "patient: goodput_rps > 10/s",
+        ]
+    );
 }
 
 #[test]

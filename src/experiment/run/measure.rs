@@ -25,10 +25,13 @@ pub(super) fn replication(scenario: &Scenario, run: &Run) -> ReplicationResults 
 
 fn counts(run: &Run) -> Counts {
     let totals = run.statistics.totals();
+    let latency = run.statistics.latency();
     let mut counts = Counts {
         simulated: run.simulated,
         requests: totals.requests,
         successes: totals.successes,
+        streaming: latency.first_token_all.histogram.count(),
+        streaming_successes: latency.first_token_ok.histogram.count(),
         failures: totals.failures,
         rejections: totals.rejections,
         attempts: totals.attempts,

@@ -2,6 +2,7 @@
 
 use super::accounts::{self, Pool};
 use super::checks::{self, Size};
+use super::claims;
 use super::decode;
 use super::diagnostics::{Diagnostics, Finding, Findings, Source, Span};
 use super::document::{self, Table, Value};
@@ -17,6 +18,7 @@ use super::section::Section;
 use super::strategies;
 use super::workload::{self, Workload};
 use super::{Arm, Loaded, OutputOptions, Scenario, emit, output};
+use crate::experiment::claim::{Claim, Threshold};
 use crate::experiment::gallery::Gallery;
 use crate::routing::config::RoutingConfig;
 use crate::time::{Duration, Timestamp};
@@ -126,6 +128,8 @@ fn scenario(
     let faults = faults::read(&mut top, &context);
     let (arms, deadline) = arms(&mut top, findings);
     let baseline = strategies::baseline(&mut top, arms.as_deref(), findings);
+    let claims = claims::read(&mut top, arms.as_deref(), baseline, findings);
+    let thresholds = claims::thresholds(&mut top, arms.as_deref(), findings);
     let output = output::read(&mut top, duration, findings);
     let gallery = gallery::read(&mut top, findings);
     let spans = Spans::of(&top, table);
@@ -158,6 +162,8 @@ fn scenario(
         faults: faults?,
         arms: arms?,
         baseline: baseline?,
+        claims: claims?,
+        thresholds: thresholds?,
         output: output?,
         gallery: gallery?,
     };
@@ -217,6 +223,8 @@ fn assemble(read: Good, header: Header, parts: Parts) -> Option<Scenario> {
         faults: read.faults.descriptions,
         arms: read.arms,
         baseline: read.baseline,
+        claims: read.claims,
+        thresholds: read.thresholds,
         output: read.output,
         gallery: read.gallery,
     })
@@ -232,6 +240,8 @@ struct Good {
     faults: Faults,
     arms: Vec<Arm>,
     baseline: usize,
+    claims: Vec<Claim>,
+    thresholds: Vec<Threshold>,
     output: OutputOptions,
     gallery: Gallery,
 }

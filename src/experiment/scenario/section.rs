@@ -356,6 +356,7 @@ fn is_of_the_top(key: &str) -> bool {
         "latency_objective",
         "strategies",
         "baseline",
+        "thresholds",
     ]
     .contains(&key)
 }

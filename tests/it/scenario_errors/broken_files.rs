@@ -112,6 +112,11 @@ fn demand() {
 }
 
 #[test]
+fn verdicts() {
+    check(include_str!("verdicts.txt"));
+}
+
+#[test]
 fn behaviour() {
     check(include_str!("behaviour.txt"));
 }

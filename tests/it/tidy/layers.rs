@@ -42,6 +42,8 @@ const LAYERS: [(&str, &[&str]); 9] = [
         &[
             "stats",
             "experiment::results",
+            "experiment::claim",
+            "experiment::verdict",
             "experiment::gallery",
             "experiment::metric",
             "experiment::sweep",

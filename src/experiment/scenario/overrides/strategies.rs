@@ -47,6 +47,7 @@ pub(super) fn keep(
     let value = Value::Array(kept);
     document.set("strategies", whole, Node { span: whole, value });
     drop_baseline(names, &before, document, findings);
+    drop_claims(names, &before, document, findings);
 }
 
 fn label_of_arm(item: &Node) -> Option<&str> {
@@ -72,5 +73,42 @@ fn drop_baseline(names: &[String], before: &[Node], document: &mut Table, findin
         let help = "compared with `round_robin` if it is kept, else with the first strategy";
         findings.push(finding.at(node.span, label).help(help));
         document.entries.retain(|entry| entry.key != "baseline");
+    }
+}
+
+/// Claims and thresholds about arms that are not kept are not judged. A name that no arm ever had
+/// is left to be reported by the reader.
+fn drop_claims(names: &[String], before: &[Node], document: &mut Table, findings: &Findings) {
+    let left_out = |name: &str| {
+        let known = before.iter().any(|item| label_of_arm(item) == Some(name));
+        known && !names.iter().any(|kept| kept == name)
+    };
+    let about = |item: &Node| -> Option<(Span, String)> {
+        let Some(claim) = item.table() else {
+            let (strategy, _) = item.text()?.split_once(':')?;
+            let strategy = strategy.trim();
+            return left_out(strategy).then(|| (item.span, strategy.to_owned()));
+        };
+        let named = ["strategy", "baseline"]
+            .into_iter()
+            .filter_map(|key| claim.get(key));
+        let mut named = named.filter_map(|node| Some((node.span, node.text()?)));
+        let (span, name) = named.find(|(_, name)| left_out(name))?;
+        Some((span, name.to_owned()))
+    };
+    for (key, what) in [("claims", "claim"), ("thresholds", "threshold")] {
+        let entry = document.entries.iter_mut().find(|entry| entry.key == key);
+        let Some(Value::Array(items)) = entry.map(|entry| &mut entry.node.value) else {
+            continue;
+        };
+        items.retain(|item| {
+            let Some((span, name)) = about(item) else {
+                return true;
+            };
+            let finding = Finding::warning(format!("a {what} about `{name}` is not judged"));
+            let label = "it is not among those given by --strategies";
+            findings.push(finding.at(span, label));
+            false
+        });
     }
 }
