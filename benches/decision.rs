@@ -16,122 +16,22 @@ mod support;
 use criterion::{BenchmarkId, Criterion, criterion_group};
 use hdrhistogram::Histogram;
 use routelab::record::Strategy;
-use routelab::request::{
-    ModelIndex, RegionIndex, RequestFeatures, RequestPriority, RequestType, Usage, UserPreferences,
-};
-use routelab::rng::Rng;
-use routelab::routing::balancer::IntelligentLoadBalancer;
-use routelab::routing::breaker::Ticket;
-use routelab::routing::config::RoutingConfig;
-use routelab::routing::geography::Geography;
-use routelab::routing::pool::AttemptEnd;
-use routelab::routing::router::SmartRouter;
 use routelab::routing::target::TargetIndex;
-use routelab::time::{Duration, Timestamp};
-use std::collections::VecDeque;
+use routelab::sim::drill::Drill;
 use std::hint::black_box;
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
-const IN_FLIGHT: usize = 3;
-const STEP: Duration = Duration::from_micros(10);
 const SINGLES: u32 = 200_000;
 const CONTENDED: u32 = 100_000;
 
-/// A warm pool: every target measured, three attempts in flight at each.
-struct Bench {
-    strategy: Strategy,
-    balancer: IntelligentLoadBalancer,
-    router: SmartRouter,
-    features: RequestFeatures,
-    in_flight: VecDeque<(TargetIndex, Ticket)>,
-    now: Timestamp,
-    rng: Rng,
+fn pick(drill: &mut Drill) -> TargetIndex {
+    drill.pick().expect("a pool far from full")
 }
 
-impl Bench {
-    fn new(strategy: Strategy, accounts: usize) -> Self {
-        let config = RoutingConfig {
-            strategy,
-            ..RoutingConfig::default()
-        };
-        let trips = [2, 80, 90, 80, 2, 90, 80, 90, 2].map(Duration::from_millis);
-        let geography = Geography::new(&trips, 3);
-        let mut bench = Self {
-            strategy,
-            balancer: IntelligentLoadBalancer::new(&config, geography, Rng::from_state(1)),
-            router: SmartRouter::new(&config),
-            features: features(),
-            in_flight: VecDeque::with_capacity(accounts * (IN_FLIGHT + 1)),
-            now: Timestamp::ZERO + Duration::from_secs(10),
-            rng: Rng::from_state(2),
-        };
-        for account in support::accounts(accounts) {
-            bench.balancer.upsert(Timestamp::ZERO, account);
-        }
-        for _ in 0..=IN_FLIGHT {
-            (0..accounts as u32).for_each(|target| bench.dispatch(TargetIndex(target)));
-        }
-        (0..accounts).for_each(|_| bench.end_oldest());
-        bench
-    }
-
-    #[inline]
-    fn pick(&mut self) -> TargetIndex {
-        self.now += STEP;
-        let picked = if self.strategy == Strategy::Smart {
-            let (balancer, features) = (&mut self.balancer, &self.features);
-            let decision = self.router.route(balancer, self.now, features, &[], false);
-            decision.ok().map(|decision| decision.target)
-        } else {
-            self.balancer.pick(self.now, self.strategy, &self.features)
-        };
-        picked.expect("a pool far from full")
-    }
-
-    fn dispatch(&mut self, target: TargetIndex) {
-        let ticket = self.balancer.dispatched(self.now, target, &[1.0, 0.0, 0.0]);
-        self.in_flight.push_back((target, ticket));
-    }
-
-    /// The attempt that has been in flight for longest ends well, after about a second.
-    fn end_oldest(&mut self) {
-        let (target, ticket) = self.in_flight.pop_front().expect("some in flight");
-        let took = Duration::from_micros(u64::from(800_000 + self.rng.below(400_000)));
-        let end = AttemptEnd {
-            target,
-            ticket,
-            model: ModelIndex(0),
-            streaming: true,
-            dispatched: self.now - took,
-            late: false,
-            had_first_token: true,
-            failure: None,
-            usage: Usage::default(),
-            expected: [1.0, 0.0, 0.0],
-        };
-        self.balancer.first_token(self.now, target, self.now - took);
-        self.balancer.ended(self.now, &end);
-    }
-
-    fn change(&mut self, target: TargetIndex) {
-        self.dispatch(target);
-        self.end_oldest();
-    }
-}
-
-fn features() -> RequestFeatures {
-    RequestFeatures {
-        model: ModelIndex(0),
-        estimated_tokens: 1_000,
-        max_output_tokens: None,
-        priority: RequestPriority::Normal,
-        request_type: RequestType::Chat,
-        streaming: true,
-        user_region: Some(RegionIndex(1)),
-        preferences: UserPreferences::default(),
-        cache_key: None,
-    }
+fn change(drill: &mut Drill, target: TargetIndex) {
+    drill.dispatch(target);
+    drill.end_oldest();
 }
 
 fn decision(c: &mut Criterion) {
@@ -144,15 +44,15 @@ fn decision(c: &mut Criterion) {
     });
     for strategy in Strategy::ALL {
         for accounts in support::POOLS {
-            let mut bench = Bench::new(*strategy, accounts);
+            let mut drill = Drill::new(*strategy, accounts);
             let id = BenchmarkId::new(format!("pick/{strategy}"), accounts);
-            group.bench_function(id, |b| b.iter(|| black_box(bench.pick())));
-            let mut bench = Bench::new(*strategy, accounts);
+            group.bench_function(id, |b| b.iter(|| black_box(pick(&mut drill))));
+            let mut drill = Drill::new(*strategy, accounts);
             let id = BenchmarkId::new(format!("cycle/{strategy}"), accounts);
             group.bench_function(id, |b| {
                 b.iter(|| {
-                    let target = black_box(bench.pick());
-                    bench.change(target);
+                    let target = black_box(pick(&mut drill));
+                    change(&mut drill, target);
                 });
             });
         }
@@ -196,11 +96,11 @@ fn singles() {
     row("(timer)", 0, &empty);
     for strategy in Strategy::ALL {
         for accounts in support::POOLS {
-            let (mut bench, mut times) = (Bench::new(*strategy, accounts), histogram());
+            let (mut drill, mut times) = (Drill::new(*strategy, accounts), histogram());
             for _ in 0..SINGLES {
-                let (nanos, target) = timed(|| black_box(bench.pick()));
+                let (nanos, target) = timed(|| black_box(pick(&mut drill)));
                 times.saturating_record(nanos);
-                bench.change(target);
+                change(&mut drill, target);
             }
             row(strategy.name(), accounts, &times);
         }
@@ -212,9 +112,9 @@ fn contended() {
     println!("\nAdaptive, 1,000 accounts, threads behind one mutex: ns, waiting included");
     println!("threads           ns/decision     mean      P50      P99    P99.9       max");
     for threads in [1, 2, 4, 8] {
-        let bench = Mutex::new(Bench::new(Strategy::Adaptive, 1_000));
+        let drill = Mutex::new(Drill::new(Strategy::Adaptive, 1_000));
         let all = Mutex::new(histogram());
-        let lock = || bench.lock().unwrap_or_else(PoisonError::into_inner);
+        let lock = || drill.lock().unwrap_or_else(PoisonError::into_inner);
         let (wall, ()) = timed(|| {
             std::thread::scope(|scope| {
                 for _ in 0..threads {
@@ -222,9 +122,9 @@ fn contended() {
                         let mut times = histogram();
                         for _ in 0..CONTENDED / threads {
                             let (nanos, ()) = timed(|| {
-                                let mut bench = lock();
-                                let target = bench.pick();
-                                bench.dispatch(target);
+                                let mut drill = lock();
+                                let target = pick(&mut drill);
+                                drill.dispatch(target);
                             });
                             times.saturating_record(nanos);
                             lock().end_oldest();

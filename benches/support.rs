@@ -5,14 +5,15 @@
 use routelab::distribution::Distribution;
 use routelab::record::Strategy;
 use routelab::request::{
-    FailureKind, ModelIndex, Provider, RegionIndex, RequestPriority, RequestType, UserPreferences,
+    FailureKind, ModelIndex, RegionIndex, RequestPriority, RequestType, UserPreferences,
 };
 use routelab::rng::Rng;
-use routelab::routing::account::{Account, Availability, RateLimits, ServedModel};
+use routelab::routing::account::Account;
 use routelab::routing::config::RoutingConfig;
+use routelab::sim::drill::REGIONS;
 use routelab::sim::{Lanes, Run, Setup, run};
 use routelab::time::{Duration, Timestamp};
-use routelab::units::{Price, Prices, Rate};
+use routelab::units::Rate;
 use routelab::upstream::config::{
     Abandoned, AccountBehaviour, CalmFailure, Capacity, RoundTrips, Service, Speeds, Trouble,
     UpstreamConfig,
@@ -21,6 +22,8 @@ use routelab::workload::config::{Arrivals, RequestClass, WorkloadConfig};
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
 use std::sync::atomic::AtomicBool;
+
+pub use routelab::sim::drill::accounts;
 
 /// The pool sizes of the targets.
 pub const POOLS: [usize; 4] = [10, 100, 1_000, 10_000];
@@ -33,40 +36,6 @@ pub struct World {
     pub routing: RoutingConfig,
     pub duration: Duration,
     lanes: Vec<usize>,
-}
-
-const REGIONS: usize = 3;
-
-/// Accounts of two providers in three regions, as a large pool has them.
-pub fn accounts(count: usize) -> Vec<Account> {
-    let price = |usd| Price::usd_per_mtok(usd).expect("a valid price");
-    let served = ServedModel {
-        model: ModelIndex(0),
-        prices: Prices {
-            input: price(3.0),
-            output: price(15.0),
-            cached_input: price(0.3),
-        },
-        quality: 4,
-        context_window: 200_000,
-    };
-    (0..count)
-        .map(|index| Account {
-            id: format!("account-{index}"),
-            provider: if index < count / 2 {
-                Provider::Anthropic
-            } else {
-                Provider::Google
-            },
-            region: Some(RegionIndex((index % REGIONS) as u16)),
-            models: vec![served],
-            weight: 1 + (index % 3) as u32,
-            max_in_flight: 100,
-            limits: RateLimits::default(),
-            organisation: None,
-            availability: Availability::Enabled,
-        })
-        .collect()
 }
 
 /// One class of requests.

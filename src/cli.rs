@@ -9,6 +9,7 @@
 mod check;
 mod compare;
 mod console;
+mod decide;
 mod environment;
 mod exit;
 mod gallery;
@@ -40,7 +41,8 @@ use std::process::ExitCode;
                       routelab list [DIR]\n       \
                       routelab sweep SCENARIO --vary PATH=A,B,...\n       \
                       routelab gallery [DIR]\n       \
-                      routelab compare OLD NEW [--fail-on METRIC:+N%]"
+                      routelab compare OLD NEW [--fail-on METRIC:+N%]\n       \
+                      routelab decide"
 )]
 struct Cli {
     #[command(subcommand)]
@@ -61,6 +63,8 @@ enum Command {
     Sweep(sweep::Args),
     /// Tells whether a change made routing worse: two results of the same scenarios
     Compare(compare::Args),
+    /// Measures how long a routing decision takes on this machine
+    Decide(decide::Args),
 }
 
 /// Runs the command line of this process. The exit codes are those that `--help` shows.
@@ -85,6 +89,7 @@ fn execute(cli: &Cli) -> Result<(), Exit> {
         Some(Command::Gallery(args)) => gallery::execute(args),
         Some(Command::Sweep(args)) => sweep::execute(args),
         Some(Command::Compare(args)) => compare::execute(args),
+        Some(Command::Decide(args)) => decide::execute(args),
     }
 }
 

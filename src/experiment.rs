@@ -2,6 +2,7 @@
 
 pub mod claim;
 pub mod compare;
+pub mod decision;
 pub mod gallery;
 pub mod metric;
 pub mod results;

@@ -8,6 +8,7 @@ pub mod charts;
 mod claims;
 pub mod compare;
 pub mod csv;
+pub mod decision;
 pub mod directory;
 #[cfg(test)]
 pub(crate) mod fixture;

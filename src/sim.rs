@@ -6,6 +6,7 @@
 
 mod breakers;
 mod changes;
+pub mod drill;
 mod engine;
 mod faults;
 mod invariants;

@@ -45,9 +45,9 @@ pub fn manifest(results: &ScenarioResults, files: &[File]) -> File {
     )
 }
 
-/// The manifest of a sweep; `about` says what was run.
+/// The manifest of another report, such as a sweep; `about` says what was run.
 #[must_use]
-pub fn sweep(files: &[File], mut about: Value) -> File {
+pub fn report(files: &[File], mut about: Value) -> File {
     about["result_format"] = RESULT_FORMAT.into();
     about["routelab_version"] = env!("CARGO_PKG_VERSION").into();
     about["files"] = listed(files);
@@ -75,18 +75,25 @@ pub fn is_ours(text: &[u8]) -> bool {
 /// The environment of a run.
 #[must_use]
 pub fn environment(environment: &Environment) -> File {
-    pretty(
-        "environment.json",
-        &json!({
-            "host": environment.host,
-            "os": environment.os,
-            "cpus": environment.cpus,
-            "git_commit": environment.git_commit,
-            "started": environment.started,
-            "finished": environment.finished,
-            "elapsed_s": environment.elapsed.as_secs_f64(),
-        }),
-    )
+    environment_and(environment, &[])
+}
+
+/// The environment of a run that has more to say of the machine.
+#[must_use]
+pub fn environment_and(environment: &Environment, more: &[(&str, Value)]) -> File {
+    let mut facts = json!({
+        "host": environment.host,
+        "os": environment.os,
+        "cpus": environment.cpus,
+        "git_commit": environment.git_commit,
+        "started": environment.started,
+        "finished": environment.finished,
+        "elapsed_s": environment.elapsed.as_secs_f64(),
+    });
+    for (name, value) in more {
+        facts[*name] = value.clone();
+    }
+    pretty("environment.json", &facts)
 }
 
 fn pretty(path: &str, value: &Value) -> File {

@@ -59,7 +59,7 @@ pub fn without_charts(results: &SweepResults) -> Option<String> {
 fn manifest(results: &SweepResults, files: &[File]) -> File {
     let axes = results.axes.iter();
     let vary = axes.map(|(path, values)| json!({ "path": path, "values": values }));
-    manifest::sweep(
+    manifest::report(
         files,
         json!({
             "scenario": results.scenario,

@@ -90,6 +90,7 @@ fn help_shows_every_command_option_and_exit_code() {
         "SCENARIO",
         "check",
         "compare",
+        "decide",
         "gallery",
         "list",
         "sweep",

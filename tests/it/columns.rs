@@ -1,8 +1,10 @@
 //! Every column of every CSV file is explained in `docs/results.md`.
 
+use routelab::experiment::decision::{DecisionResults, Machine, Timer};
 use routelab::experiment::scenario::{Overrides, load};
 use routelab::experiment::sweep::{CellResults, SweepResults};
-use routelab::report::{csv, sweep};
+use routelab::report::{csv, decision, sweep};
+use routelab::time::Duration;
 use std::path::Path;
 
 const QUANTILES: [&str; 6] = ["mean", "p50", "p90", "p95", "p99", "p999"];
@@ -59,10 +61,24 @@ fn every_column_is_explained() {
         own: None,
         cells: vec![CellResults::of(&results)],
     };
+    let measured = DecisionResults {
+        cells: vec![],
+        timer: Timer {
+            p50: Duration::ZERO,
+            p99: Duration::ZERO,
+        },
+        machine: Machine {
+            processor: None,
+            cpus: 1,
+            load: None,
+            debug: true,
+        },
+    };
     let mut files = 0;
     for file in csv::files(&results)
         .into_iter()
         .chain(sweep::tables(&swept))
+        .chain([decision::csv(&measured)])
     {
         files += 1;
         let content = String::from_utf8(file.content).expect("text");
@@ -77,5 +93,5 @@ fn every_column_is_explained() {
             );
         }
     }
-    assert_eq!(files, 13);
+    assert_eq!(files, 14);
 }

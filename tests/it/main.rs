@@ -6,6 +6,7 @@ mod cli;
 mod columns;
 mod compare;
 mod conservation;
+mod decide;
 mod determinism;
 mod failing_fast;
 mod fault_effects;

@@ -48,6 +48,7 @@ const LAYERS: [(&str, &[&str]); 9] = [
             "experiment::metric",
             "experiment::sweep",
             "experiment::compare",
+            "experiment::decision",
         ],
     ),
     (
