@@ -26,6 +26,9 @@ pub(super) struct Invariants {
     /// Integral of the number of requests in the system, in request-nanoseconds.
     in_system_nanos: u128,
     sojourn_nanos: u128,
+    /// The same of attempts.
+    in_flight_nanos: u128,
+    attempt_nanos: u128,
 }
 
 #[cold]
@@ -41,7 +44,10 @@ impl Invariants {
             return Err(broken(format!("time went back from {} to {now}", self.now)));
         }
         let in_system = self.arrivals - self.successes - self.failures - self.rejections;
-        self.in_system_nanos += u128::from(in_system) * u128::from(now.since(self.now).as_nanos());
+        let in_flight = self.dispatched - self.attempts_ended;
+        let passed = u128::from(now.since(self.now).as_nanos());
+        self.in_system_nanos += u128::from(in_system) * passed;
+        self.in_flight_nanos += u128::from(in_flight) * passed;
         self.now = now;
         Ok(())
     }
@@ -80,6 +86,7 @@ impl Invariants {
     pub fn attempt_ended(&mut self, record: &AttemptRecord) {
         self.attempts_ended += 1;
         self.cost_of_attempts += record.cost;
+        self.attempt_nanos += u128::from(record.ended.since(record.dispatched).as_nanos());
     }
 
     /// A request has ended. What the cache or another's attempt gave is free, or a cost would be
@@ -127,12 +134,17 @@ impl Invariants {
                 "the cost of the attempts is not the cost of the requests",
             ));
         }
-        if self.in_system_nanos != self.sojourn_nanos {
-            let (area, sojourns) = (self.in_system_nanos, self.sojourn_nanos);
-            return Err(broken(format!(
-                "Little's law: {area} request-ns, sojourns {sojourns} ns"
-            )));
-        }
-        Ok(())
+        little("request", self.in_system_nanos, self.sojourn_nanos)?;
+        little("attempt", self.in_flight_nanos, self.attempt_nanos)
     }
+}
+
+/// Little's law: the integral of their number over time is the sum of their times.
+fn little(of: &str, area: u128, times: u128) -> Result<(), Broken> {
+    if area == times {
+        return Ok(());
+    }
+    Err(broken(format!(
+        "Little's law: {area} {of}-ns, sum of their times {times} ns"
+    )))
 }
