@@ -16,6 +16,7 @@ pub mod equivalence;
 pub mod mean;
 pub mod needed;
 pub mod order;
+pub mod queueing;
 pub mod ratio;
 pub mod sign;
 pub mod warmup;
