@@ -20,6 +20,7 @@ mod manner;
 mod progress;
 mod run;
 mod sweep;
+mod validate;
 
 use clap::{Parser, Subcommand};
 use exit::Exit;
@@ -42,7 +43,8 @@ use std::process::ExitCode;
                       routelab sweep SCENARIO --vary PATH=A,B,...\n       \
                       routelab gallery [DIR]\n       \
                       routelab compare OLD NEW [--fail-on METRIC:+N%]\n       \
-                      routelab decide"
+                      routelab decide\n       \
+                      routelab validate [--scale N]"
 )]
 struct Cli {
     #[command(subcommand)]
@@ -65,6 +67,8 @@ enum Command {
     Compare(compare::Args),
     /// Measures how long a routing decision takes on this machine
     Decide(decide::Args),
+    /// Compares the simulator with queueing theory and with a published experiment
+    Validate(validate::Args),
 }
 
 /// Runs the command line of this process. The exit codes are those that `--help` shows.
@@ -90,6 +94,7 @@ fn execute(cli: &Cli) -> Result<(), Exit> {
         Some(Command::Sweep(args)) => sweep::execute(args),
         Some(Command::Compare(args)) => compare::execute(args),
         Some(Command::Decide(args)) => decide::execute(args),
+        Some(Command::Validate(args)) => validate::execute(args),
     }
 }
 

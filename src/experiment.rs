@@ -9,4 +9,5 @@ pub mod results;
 pub mod run;
 pub mod scenario;
 pub mod sweep;
+pub mod validation;
 pub mod verdict;

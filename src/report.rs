@@ -24,6 +24,7 @@ pub mod table;
 #[cfg(test)]
 mod tests;
 pub mod timeline;
+pub mod validation;
 
 pub use json::json;
 

@@ -12,8 +12,8 @@ pub(super) enum Exit {
     Usage = 2,
     /// `compare` found a regression.
     Regression = 98,
-    /// A threshold was not met, or a claim came out otherwise than its `expect` says. All results
-    /// were written.
+    /// A threshold was not met, a claim came out otherwise than its `expect` says, or `validate`
+    /// found a number out of bounds. All results were written.
     Unexpected = 99,
     /// A scenario or another input is invalid or missing. Nothing was run or written.
     Invalid = 104,
@@ -28,7 +28,8 @@ Exit codes:
     1  failed while running
     2  wrong usage
    98  a regression in `compare`
-   99  a threshold was not met, or a claim is not what its `expect` says; results were written
+   99  a threshold was not met, a claim is not what its `expect` says, or a number of `validate` is
+       out of bounds; results were written
   104  a scenario or another input is invalid; nothing was run or written
   130  interrupted; the replications, or cells of a sweep, that were finished are kept";
 

@@ -122,6 +122,25 @@ pub fn run(scenario: &Scenario, options: &RunOptions) -> Result<ScenarioResults,
     Ok(results)
 }
 
+/// Runs one replication, counted from 0, of one arm, and shows every request's record to `observe`
+/// in the order of their ends: for who needs more of a run than its metrics.
+///
+/// # Errors
+/// As [`run`].
+pub fn replication(
+    scenario: &Scenario,
+    arm: usize,
+    replication: u32,
+    stop: &AtomicBool,
+    observe: &mut dyn FnMut(&RequestRecord),
+) -> Result<Run, RunError> {
+    let (faults, _) = watch::faults(scenario, replication);
+    let plan = Plan::new(scenario);
+    let setup = plan.setup(&scenario.arms[arm], replication, &faults);
+    let run = sim::run(&setup, stop, observe);
+    run.map_err(|reason| explain(scenario, arm as u32, replication, reason))
+}
+
 /// Why a cell came to nothing, with what it takes to run it again.
 fn explain(scenario: &Scenario, arm: u32, replication: u32, reason: Broken) -> RunError {
     let what = match reason {

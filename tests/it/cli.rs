@@ -72,6 +72,8 @@ fn wrong_usage_exits_with_2() {
         "--quiet",
         "check",
         "list a b",
+        "validate --scale 0",
+        "validate scenarios",
     ] {
         let run = run(folder.path(), args.split_whitespace()).expect(2);
         assert_eq!(run.stdout, "", "{args}");

@@ -3,8 +3,6 @@
 use routelab::experiment::results::ScenarioResults;
 use routelab::experiment::run::{RunOptions, run};
 use routelab::experiment::scenario::{Overrides, Scenario, parse};
-use routelab::record::RequestRecord;
-use routelab::sim::{self, Lanes, Setup};
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::Write;
@@ -34,38 +32,6 @@ pub(crate) fn results(scenario: &Scenario, jobs: usize) -> ScenarioResults {
     };
     run(scenario, &options)
         .unwrap_or_else(|error| panic!("{error}\nin\n{}", scenario.resolved_toml))
-}
-
-/// Every request of one replication of one arm, in order of their end.
-pub(crate) fn records(scenario: &Scenario, arm: usize, replication: u32) -> Vec<RequestRecord> {
-    let arm = &scenario.arms[arm];
-    let lanes = vec![0; scenario.accounts.len()];
-    let setup = Setup {
-        accounts: &scenario.accounts,
-        models: scenario.models.len(),
-        workload: &scenario.workload,
-        upstream: &scenario.upstream,
-        routing: &arm.routing,
-        seed: scenario.seed,
-        policy_seed: arm.policy_seed.unwrap_or(scenario.policy_seed),
-        replication,
-        warmup: scenario.warmup,
-        duration: scenario.duration,
-        failure_latency: scenario.deadline,
-        latency_objective: scenario.latency_objective,
-        timeline_window: scenario.output.timeline_window,
-        lanes: Lanes {
-            of_account: &lanes,
-            count: 1,
-        },
-        faults: &[],
-    };
-    let mut records = vec![];
-    sim::run(&setup, &AtomicBool::new(false), &mut |record| {
-        records.push(*record);
-    })
-    .unwrap_or_else(|error| panic!("{error:?}\nin\n{}", scenario.resolved_toml));
-    records
 }
 
 /// Every file below `folder`, with its bytes; by path from it.

@@ -49,6 +49,7 @@ const LAYERS: [(&str, &[&str]); 9] = [
             "experiment::sweep",
             "experiment::compare",
             "experiment::decision",
+            "experiment::validation",
         ],
     ),
     (
