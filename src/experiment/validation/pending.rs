@@ -65,7 +65,7 @@ const AWAITED: [Awaited; 6] = [
     },
     Awaited {
         model: "Linkerd 2016",
-        awaits: "strategy peak EWMA",
+        awaits: "strategies power of two choices and peak EWMA",
         strategies: &["ewma", "p2c", "least_request"],
         settings: &[],
     },
