@@ -213,7 +213,7 @@ pub(super) fn percent(change: Option<RelativeChange>) -> String {
 }
 
 /// With a sign, except for what rounds to zero.
-fn signed(value: f64, digits: usize) -> String {
+pub(super) fn signed(value: f64, digits: usize) -> String {
     let text = format!("{value:+.digits$}");
     let zero = text.chars().all(|c| !c.is_ascii_digit() || c == '0');
     if zero {
@@ -287,6 +287,24 @@ pub(super) fn aligned(header: &[String], rows: Vec<Vec<String>>, gap: u16) -> St
         .lines()
         .map(|line| format!("{}\n", line.trim_end()))
         .collect()
+}
+
+/// A sentence in lines of at most 100 columns, the further ones indented.
+pub(super) fn wrapped(sentence: &str) -> String {
+    let (mut text, mut column) = (String::new(), 0);
+    for word in sentence.split_whitespace() {
+        let width = word.chars().count();
+        if column > 0 && column + 1 + width > 100 {
+            text += "\n  ";
+            column = 2;
+        } else if column > 0 {
+            text.push(' ');
+            column += 1;
+        }
+        text += word;
+        column += width;
+    }
+    text
 }
 
 /// Makes every marked value bold.

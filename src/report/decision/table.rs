@@ -6,7 +6,7 @@ use crate::record::Strategy;
 use crate::report::csv::{Row, file as csv_file, header};
 use crate::report::directory::File;
 use crate::report::number::{derived, derived_or_empty, six_digits};
-use crate::report::table::aligned;
+use crate::report::table::{aligned, wrapped};
 use crate::stats::order::Median;
 use crate::time::Duration;
 use serde_json::{Value, json as value};
@@ -93,7 +93,10 @@ pub fn render(results: &DecisionResults) -> String {
         text += &aligned(&heading(results, threads), rows(results, threads), 3);
         text += "\n";
     }
-    text + &page::sentences(results).join("\n") + "\n"
+    for sentence in page::sentences(results) {
+        text += &format!("{}\n", wrapped(&sentence));
+    }
+    text
 }
 
 fn heading(results: &DecisionResults, threads: usize) -> Vec<String> {
