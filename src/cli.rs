@@ -6,6 +6,7 @@
 //! layer that may read the wall clock and the surroundings; nothing that it reads reaches a result.
 #![deny(clippy::print_stdout, clippy::print_stderr)]
 
+mod ablate;
 mod check;
 mod compare;
 mod console;
@@ -45,6 +46,7 @@ use std::process::ExitCode;
                       routelab compare OLD NEW [--fail-on METRIC:+N%]\n       \
                       routelab decide\n       \
                       routelab validate [--scale N]"
+                      routelab ablate SCENARIO"
 )]
 struct Cli {
     #[command(subcommand)]
@@ -65,6 +67,8 @@ enum Command {
     Sweep(sweep::Args),
     /// Tells whether a change made routing worse: two results of the same scenarios
     Compare(compare::Args),
+    /// Divides a gain among strategy, breaker, retries and cache
+    Ablate(ablate::Args),
     /// Measures how long a routing decision takes on this machine
     Decide(decide::Args),
     /// Compares the simulator with queueing theory and with a published experiment
@@ -93,6 +97,7 @@ fn execute(cli: &Cli) -> Result<(), Exit> {
         Some(Command::Gallery(args)) => gallery::execute(args),
         Some(Command::Sweep(args)) => sweep::execute(args),
         Some(Command::Compare(args)) => compare::execute(args),
+        Some(Command::Ablate(args)) => ablate::execute(args),
         Some(Command::Decide(args)) => decide::execute(args),
         Some(Command::Validate(args)) => validate::execute(args),
     }

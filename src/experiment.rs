@@ -1,6 +1,7 @@
 //! From a scenario file to results: parse, run every (strategy, replication), pool, compare.
 
 pub mod claim;
+pub mod ablation;
 pub mod compare;
 pub mod decision;
 pub mod gallery;

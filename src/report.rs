@@ -4,6 +4,7 @@
 //! only [`directory`] touches the disk, and only `environment.json` tells of the machine. The files
 //! are described in [`csv`], [`percentiles`], [`charts`] and [`manifest`].
 
+pub mod ablation;
 pub mod charts;
 mod claims;
 pub mod compare;

@@ -18,6 +18,7 @@ pub mod needed;
 pub mod order;
 pub mod queueing;
 pub mod ratio;
+pub mod shapley;
 pub mod sign;
 pub mod warmup;
 pub mod welch;

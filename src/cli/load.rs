@@ -197,8 +197,10 @@ fn nearest<'a>(wanted: &str, shipped: &'a [PathBuf]) -> Option<Near<'a>> {
         let stem = file.file_stem().unwrap_or_default().to_string_lossy();
         (likeness(wanted, &stem), Near::Scenario(file))
     });
-    let commands = ["check", "compare", "decide", "gallery", "list", "sweep"]
-        .map(|name| (likeness(wanted, name), Near::Command(name)));
+    let commands = [
+        "ablate", "check", "compare", "decide", "gallery", "list", "sweep",
+    ]
+    .map(|name| (likeness(wanted, name), Near::Command(name)));
     scenarios
         .chain(commands)
         .filter(|(alike, _)| *alike >= ALIKE)

@@ -90,6 +90,7 @@ fn help_shows_every_command_option_and_exit_code() {
     let run = run(empty_folder().path(), ["--help"]).expect(0);
     for word in [
         "SCENARIO",
+        "ablate",
         "check",
         "compare",
         "decide",

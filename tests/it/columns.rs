@@ -1,9 +1,10 @@
 //! Every column of every CSV file is explained in `docs/results.md`.
 
+use routelab::experiment::ablation::{AblationResults, Factor};
 use routelab::experiment::decision::{DecisionResults, Machine, Timer};
 use routelab::experiment::scenario::{Overrides, load};
 use routelab::experiment::sweep::{CellResults, SweepResults};
-use routelab::report::{csv, decision, sweep};
+use routelab::report::{ablation, csv, decision, sweep};
 use routelab::time::Duration;
 use std::path::Path;
 
@@ -74,11 +75,14 @@ fn every_column_is_explained() {
             debug: true,
         },
     };
+    let factors = vec![Factor::Strategy];
+    let divided = AblationResults::of(results.clone(), "smart", factors);
     let mut files = 0;
     for file in csv::files(&results)
         .into_iter()
         .chain(sweep::tables(&swept))
         .chain([decision::csv(&measured)])
+        .chain(ablation::tables(&divided))
     {
         files += 1;
         let content = String::from_utf8(file.content).expect("text");

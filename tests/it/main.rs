@@ -1,5 +1,6 @@
 //! All integration tests, a module per topic: one binary links faster than ten.
 
+mod ablate;
 mod azure;
 mod breaker_options;
 mod cli;

@@ -64,7 +64,7 @@ fn share(gain: &Gain) -> String {
             percent(i.high)
         ),
         Range::Bounded(_) => "100 %".to_owned(),
-        Range::Unknown | Range::Unbounded => String::new(),
+        Range::Unknown | Range::Outside(_) | Range::Anything => String::new(),
     }
 }
 

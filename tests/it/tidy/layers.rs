@@ -47,6 +47,7 @@ const LAYERS: [(&str, &[&str]); 9] = [
             "experiment::gallery",
             "experiment::metric",
             "experiment::sweep",
+            "experiment::ablation",
             "experiment::compare",
             "experiment::decision",
             "experiment::validation",
