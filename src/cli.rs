@@ -8,6 +8,7 @@
 
 mod ablate;
 mod check;
+mod claims;
 mod compare;
 mod console;
 mod decide;
@@ -45,8 +46,9 @@ use std::process::ExitCode;
                       routelab gallery [DIR]\n       \
                       routelab compare OLD NEW [--fail-on METRIC:+N%]\n       \
                       routelab decide\n       \
-                      routelab validate [--scale N]"
-                      routelab ablate SCENARIO"
+                      routelab ablate SCENARIO\n       \
+                      routelab validate [--scale N]\n       \
+                      routelab claims [SCENARIO...]"
 )]
 struct Cli {
     #[command(subcommand)]
@@ -63,6 +65,8 @@ enum Command {
     List(list::Args),
     /// Writes the results of all scenarios in a folder, with a page to browse them by
     Gallery(gallery::Args),
+    /// Judges the claims that are made for the product on every scenario
+    Claims(claims::Args),
     /// Runs a scenario at every point of a grid of parameter values
     Sweep(sweep::Args),
     /// Tells whether a change made routing worse: two results of the same scenarios
@@ -95,6 +99,7 @@ fn execute(cli: &Cli) -> Result<(), Exit> {
         Some(Command::Check(args)) => check::execute(args),
         Some(Command::List(args)) => list::execute(args),
         Some(Command::Gallery(args)) => gallery::execute(args),
+        Some(Command::Claims(args)) => claims::execute(args),
         Some(Command::Sweep(args)) => sweep::execute(args),
         Some(Command::Compare(args)) => compare::execute(args),
         Some(Command::Ablate(args)) => ablate::execute(args),

@@ -1,7 +1,8 @@
 //! From a scenario file to results: parse, run every (strategy, replication), pool, compare.
 
-pub mod claim;
 pub mod ablation;
+pub mod campaign;
+pub mod claim;
 pub mod compare;
 pub mod decision;
 pub mod gallery;

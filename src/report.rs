@@ -5,6 +5,7 @@
 //! are described in [`csv`], [`percentiles`], [`charts`] and [`manifest`].
 
 pub mod ablation;
+pub mod campaign;
 pub mod charts;
 mod claims;
 pub mod compare;

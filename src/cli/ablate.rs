@@ -4,7 +4,8 @@ use super::console::{print, say};
 use super::exit::Exit;
 use super::interrupt;
 use super::load::{self, OverrideArgs};
-use super::run::{cannot_write, processors, simulate};
+use super::manner::RunningArgs;
+use super::run::{cannot_write, simulate};
 use crate::experiment::ablation::{AblationResults, Plan, PlanError, plan};
 use crate::experiment::scenario::{Overrides, Scenario};
 use crate::record::Strategy;
@@ -24,15 +25,11 @@ pub(super) struct Args {
     strategy: String,
     #[command(flatten)]
     overrides: OverrideArgs,
-    /// Worker threads; no result depends on them [default: processors]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
-    jobs: Option<u32>,
     /// Results go to DIR/<scenario>-ablation/
     #[arg(long, value_name = "DIR", default_value = "results")]
     out: PathBuf,
-    /// Shows no progress
-    #[arg(long, short)]
-    quiet: bool,
+    #[command(flatten)]
+    running: RunningArgs,
     /// Prints a line of JSON instead of a table
     #[arg(long)]
     json: bool,
@@ -52,8 +49,8 @@ pub(super) fn execute(args: &Args) -> Result<(), Exit> {
     let cells = load::one(&args.scenario, &plan.overrides, false).ok_or(Exit::Invalid)?;
     let folder = args.out.join(format!("{}-ablation", cells.name));
     report::check(&folder).map_err(cannot_write)?;
-    let jobs = args.jobs.map_or_else(processors, |jobs| jobs as usize);
-    let results = simulate(&cells, jobs, args.quiet, interrupt::catch())?;
+    let jobs = args.running.jobs();
+    let results = simulate(&cells, jobs, args.running.quiet, interrupt::catch())?;
     let results = AblationResults::of(results, &plan.name, plan.factors);
     ablation::write(&results, &folder).map_err(cannot_write)?;
     let shown = folder.display().to_string();

@@ -63,7 +63,7 @@ pub(super) fn execute(args: &Args) -> Result<(), Exit> {
 }
 
 /// Whether a scenario replays a trace and does not say where it is: it is for the user to get.
-fn needs_a_trace(file: &Path) -> bool {
+pub(super) fn needs_a_trace(file: &Path) -> bool {
     let text = std::fs::read_to_string(file).unwrap_or_default();
     let table = text.parse::<toml::Table>().unwrap_or_default();
     let workload = table.get("workload").and_then(toml::Value::as_table);

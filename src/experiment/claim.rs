@@ -6,9 +6,11 @@
 //! The two are kept apart because they err differently: a claim is tested in both directions, a
 //! demand that is not shown to be met is not met.
 
+mod product;
 mod threshold;
 mod value;
 
+pub use product::{ProductClaim, SETTINGS, claims as product_claims};
 pub use threshold::{Comparison, Threshold};
 pub use value::shown;
 

@@ -26,6 +26,29 @@ pub struct ScenarioResults {
     pub verdicts: Verdicts,
 }
 
+impl ScenarioResults {
+    /// Adds the replications that follow: their metrics, what they saw of the faults, and the
+    /// attempts by account. That is what claims are judged by; pooled distributions and the course
+    /// over time stay those of the first part.
+    pub fn append(&mut self, more: Self) {
+        self.interrupted |= more.interrupted;
+        for (mine, theirs) in self.strategies.iter_mut().zip(more.strategies) {
+            mine.replications.extend(theirs.replications);
+            for (mine, theirs) in mine.faults.iter_mut().zip(theirs.faults) {
+                mine.incidents += theirs.incidents;
+                mine.watched += theirs.watched;
+                mine.detect.extend(theirs.detect);
+                mine.mitigate.extend(theirs.mitigate);
+                mine.restore.extend(theirs.restore);
+                mine.success_rate_during.extend(theirs.success_rate_during);
+            }
+            for (mine, theirs) in mine.accounts.iter_mut().zip(theirs.accounts) {
+                mine.attempts += theirs.attempts;
+            }
+        }
+    }
+}
+
 /// What was run: the facts about a scenario that a report needs.
 #[derive(Clone, Debug)]
 pub struct Description {

@@ -15,6 +15,7 @@ use crate::experiment::verdict::{self, Verdicts};
 use crate::record::RequestRecord;
 use crate::sim::{self, Broken, FaultWatch, Lanes, Run, Setup};
 use pool::Pooled;
+use std::ops::Range;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Mutex, PoisonError};
 
@@ -75,21 +76,36 @@ struct Cell {
 /// # Errors
 /// If it is stopped too early, or an invariant of the simulation does not hold.
 pub fn run(scenario: &Scenario, options: &RunOptions) -> Result<ScenarioResults, RunError> {
+    let mut results = run_range(scenario, 0..scenario.replications, options)?;
+    results.verdicts = verdict::judge_all(scenario, &results);
+    Ok(results)
+}
+
+/// Runs some replications of every strategy, by their numbers; claims are not judged. Of the parts
+/// that a whole run is made of, [`ScenarioResults::append`] makes what claims are judged by.
+///
+/// # Errors
+/// As [`run`].
+pub fn run_range(
+    scenario: &Scenario,
+    range: Range<u32>,
+    options: &RunOptions,
+) -> Result<ScenarioResults, RunError> {
     let arms = scenario.arms.len() as u32;
-    let cells = arms * scenario.replications;
+    let cells = arms * range.len() as u32;
     let (next, done) = (AtomicU32::new(0), AtomicU32::new(0));
-    let pooled = Mutex::new(Pooled::new(scenario));
+    let pooled = Mutex::new(Pooled::new(scenario, range.start));
     let broken = Mutex::new(None);
     let plan = Plan::new(scenario);
     std::thread::scope(|scope| {
-        for _ in 0..options.jobs.clamp(1, cells as usize) {
+        for _ in 0..options.jobs.clamp(1, cells.max(1) as usize) {
             scope.spawn(|| {
                 loop {
                     let cell = next.fetch_add(1, Ordering::Relaxed);
                     if cell >= cells || options.stop.load(Ordering::Relaxed) {
                         return;
                     }
-                    let (replication, arm) = (cell / arms, cell % arms);
+                    let (replication, arm) = (range.start + cell / arms, cell % arms);
                     match plan.run(arm as usize, replication, options.stop) {
                         Ok(run) => lock(&pooled).add(arm as usize, replication, run),
                         Err(Broken::Stopped) => return,
@@ -109,17 +125,15 @@ pub fn run(scenario: &Scenario, options: &RunOptions) -> Result<ScenarioResults,
         return Err(error);
     }
     let pooled = pooled.into_inner().unwrap_or_else(PoisonError::into_inner);
-    if pooled.replications() == 0 {
+    if pooled.next_replication() == range.start {
         return Err(RunError::InterruptedTooEarly);
     }
-    let mut results = ScenarioResults {
+    Ok(ScenarioResults {
         description: describe(scenario),
-        interrupted: pooled.replications() < scenario.replications,
+        interrupted: pooled.next_replication() < range.end,
         strategies: pooled.finish(scenario),
         verdicts: Verdicts::default(),
-    };
-    results.verdicts = verdict::judge_all(scenario, &results);
-    Ok(results)
+    })
 }
 
 /// Runs one replication, counted from 0, of one arm, and shows every request's record to `observe`

@@ -152,7 +152,7 @@ fn effect(judged: &Judgement, effect: &Effect) -> String {
     format!("{relative}{points} ({means})")
 }
 
-const fn in_band(band: Option<Band>) -> &'static str {
+pub(super) const fn in_band(band: Option<Band>) -> &'static str {
     match band {
         None => "",
         Some(Band::Inside) => ", inside the claimed band",
@@ -161,7 +161,7 @@ const fn in_band(band: Option<Band>) -> &'static str {
     }
 }
 
-const fn in_place(instead: Instead) -> &'static str {
+pub(super) const fn in_place(instead: Instead) -> &'static str {
     match instead {
         Instead::SmallerGain => "a smaller gain",
         Instead::NoChange => "no change that could be seen",
@@ -185,7 +185,7 @@ fn ceiling(judged: &Judgement) -> String {
 }
 
 /// A text in lines of at most 100 columns, those after the first indented.
-fn wrapped(text: &str) -> String {
+pub(super) fn wrapped(text: &str) -> String {
     let mut lines = vec![String::new()];
     for word in text.split_whitespace() {
         let line = lines.last().map_or(0, |line| line.chars().count());

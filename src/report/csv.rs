@@ -29,6 +29,7 @@ mod segments;
 mod summary;
 mod timeline;
 
+pub(super) use claims::{columns as claim_columns, row as claim_row};
 pub(super) use comparisons::range_name;
 
 use super::directory::File;

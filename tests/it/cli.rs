@@ -94,6 +94,7 @@ fn help_shows_every_command_option_and_exit_code() {
         "check",
         "compare",
         "decide",
+        "claims",
         "gallery",
         "list",
         "sweep",

@@ -2,11 +2,13 @@
 //! what it must? The made-up numbers that show every branch stand beside the code.
 
 use crate::cli::{empty_folder, run};
-use crate::support::{results, scenario};
-use routelab::experiment::results::ScenarioResults;
+use crate::support::{files, results, scenario};
+use routelab::experiment::results::{ScenarioResults, StrategyResults};
+use routelab::experiment::run::{RunOptions, run_range};
 use routelab::experiment::verdict::{Judgement, Verdict};
 use serde_json::Value;
 use std::fs;
+use std::sync::atomic::AtomicBool;
 
 /// Queues with exponential service of mean 1 s and nothing else: no deadline, breaker or retry.
 struct Queues<'a> {
@@ -243,6 +245,98 @@ fn where_all_fail_arms_are_identical_and_successes_have_no_latency() {
         text.contains("no request succeeded in replication 0"),
         "{text}"
     );
+}
+
+/// The parts that looks are made of come to the same as the whole.
+#[test]
+fn a_run_in_parts_is_the_whole_run() {
+    let outage = "[[faults]]\nkind = \"outage\"\naccounts = \"a-1\"\nstart = \"200s\"\n\
+                  duration = \"90s\"\n";
+    let text = Queues {
+        replications: 7,
+        routing: "",
+        more: outage,
+        ..PLAIN
+    }
+    .text();
+    let scenario = scenario("parts", &text);
+    let options = RunOptions {
+        jobs: 2,
+        stop: &AtomicBool::new(false),
+        progress: &|_, _| {},
+    };
+    let whole = results(&scenario, 2);
+    let mut parts = run_range(&scenario, 0..2, &options).unwrap();
+    for range in [2..3, 3..7] {
+        parts.append(run_range(&scenario, range, &options).unwrap());
+    }
+    for (part, whole) in parts.strategies.iter().zip(&whole.strategies) {
+        let text = |results: &StrategyResults| {
+            let attempts: Vec<_> = results.accounts.iter().map(|one| one.attempts).collect();
+            format!(
+                "{:?} {:?} {attempts:?}",
+                results.replications, results.faults
+            )
+        };
+        assert_eq!(text(part), text(whole));
+    }
+}
+
+/// The claims of the product on a small pool with an outage: every file is there, every verdict
+/// has its line, and the bytes depend on neither threads nor sitting.
+#[test]
+fn the_claims_of_the_product_are_judged() {
+    let outage = "[[faults]]\nkind = \"outage\"\naccounts = \"a-1\"\nstart = \"200s\"\n\
+                  duration = \"400s\"\n";
+    let pool = Queues {
+        rate: "6rps",
+        routing: "deadline = \"20s\"",
+        service: "\"200ms\"",
+        more: outage,
+        ..PLAIN
+    };
+    let folder = empty_folder();
+    fs::write(folder.path().join("pool.toml"), pool.text()).unwrap();
+    let args = |jobs| {
+        [
+            "claims",
+            "pool.toml",
+            "--jobs",
+            jobs,
+            "--replications",
+            "20",
+            "--out",
+            jobs,
+        ]
+    };
+    let done = run(folder.path(), args("1")).expect(0);
+    run(folder.path(), args("2")).expect(0);
+    let path = |name: &str| folder.path().join(name).join("claims");
+    assert_eq!(files(&path("1")), files(&path("2")));
+    let page = fs::read_to_string(path("1").join("README.md")).unwrap();
+    for text in ["success-gain", "latency-gain", "recovery", "outage of a-1"] {
+        assert!(page.contains(text), "{text}\n{page}");
+    }
+    assert!(
+        done.stdout.lines().all(|line| line.chars().count() <= 110),
+        "{}",
+        done.stdout
+    );
+    let csv = fs::read_to_string(path("1").join("claims.csv")).unwrap();
+    assert_eq!(csv.lines().count(), 7, "{csv}");
+    // A third of the requests fails under plain round robin while the outage lasts, half of the
+    // run: 1 / (1 - 1/6) is 20 % more.
+    let first = csv.lines().nth(1).unwrap();
+    assert!(
+        first.starts_with("pool,success-gain,false,") && first.contains("confirmed"),
+        "{first}"
+    );
+    let few = run(
+        folder.path(),
+        ["claims", "--replications", "9", "pool.toml"],
+    )
+    .expect(2);
+    assert!(few.stderr.contains("10"), "{}", few.stderr);
 }
 
 /// What the main job writes, prints and exits with.

@@ -20,12 +20,14 @@ pub(super) struct Pooled<'a> {
     segments: Vec<Vec<(Dimension, usize, Segment)>>,
     /// Cells of replications that are not complete yet, `pending[replication - done][arm]`.
     pending: Vec<Vec<Option<Cell>>>,
+    first: u32,
+    /// Number of the first replication that is not complete.
     done: u32,
 }
 
 impl<'a> Pooled<'a> {
-    /// Nothing has come in yet.
-    pub fn new(scenario: &'a Scenario) -> Self {
+    /// Nothing has come in yet; the replication of this number is the first to come.
+    pub fn new(scenario: &'a Scenario, first: u32) -> Self {
         Self {
             scenario,
             strategies: scenario
@@ -35,12 +37,13 @@ impl<'a> Pooled<'a> {
                 .collect(),
             segments: scenario.arms.iter().map(|_| vec![]).collect(),
             pending: vec![],
-            done: 0,
+            first,
+            done: first,
         }
     }
 
-    /// Complete replications.
-    pub const fn replications(&self) -> u32 {
+    /// Number of the first replication that is not complete.
+    pub const fn next_replication(&self) -> u32 {
         self.done
     }
 
@@ -79,7 +82,7 @@ impl<'a> Pooled<'a> {
         add_accounts(&mut results.accounts, &run);
         add_segments(&mut self.segments[arm], &run.statistics);
         add_faults(&mut results.faults, &run, &incidents);
-        if self.done == 0 {
+        if self.done == self.first {
             results.breaker_spans = run.breaker_spans;
             results.timeline = run.timeline;
             results.requests = requests;

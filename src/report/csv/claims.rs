@@ -13,7 +13,7 @@ pub(super) fn files(results: &ScenarioResults) -> Vec<File> {
     let (claims, thresholds) = (&results.verdicts.claims, &results.verdicts.thresholds);
     let mut files = vec![];
     if !claims.is_empty() {
-        files.push(file("claims.csv", header(&COLUMNS), claims.iter().map(row)));
+        files.push(file("claims.csv", columns(), claims.iter().map(row)));
     }
     if !thresholds.is_empty() {
         let rows = thresholds.iter().map(threshold_row);
@@ -22,8 +22,12 @@ pub(super) fn files(results: &ScenarioResults) -> Vec<File> {
     files
 }
 
-/// Columns of [`row`].
-pub(in crate::report) const COLUMNS: [&str; 27] = [
+/// Names of the columns of [`row`].
+pub(in crate::report) fn columns() -> Row {
+    header(&COLUMNS)
+}
+
+const COLUMNS: [&str; 27] = [
     "claim",
     "metric",
     "strategy",

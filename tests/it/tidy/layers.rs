@@ -42,6 +42,7 @@ const LAYERS: [(&str, &[&str]); 9] = [
         &[
             "stats",
             "experiment::results",
+            "experiment::campaign",
             "experiment::claim",
             "experiment::verdict",
             "experiment::gallery",
