@@ -13,7 +13,7 @@ use crate::report::directory::File;
 
 const ROW: f64 = 22.0;
 const LEFT: f64 = 190.0;
-const GAP: f64 = 22.0;
+const GAP: f64 = 38.0;
 
 pub(super) fn file(all: &Claims) -> File {
     let bottom = TOP + 40.0 + ROW * all.campaigns.len().max(1) as f64;
