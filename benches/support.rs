@@ -10,7 +10,7 @@ use routelab::request::{
 use routelab::rng::Rng;
 use routelab::routing::account::Account;
 use routelab::routing::config::RoutingConfig;
-use routelab::sim::drill::REGIONS;
+use routelab::routing::drill::REGIONS;
 use routelab::sim::{Lanes, Run, Setup, run};
 use routelab::time::{Duration, Timestamp};
 use routelab::units::Rate;
@@ -23,7 +23,7 @@ use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
 use std::sync::atomic::AtomicBool;
 
-pub use routelab::sim::drill::accounts;
+pub use routelab::routing::drill::accounts;
 
 /// The pool sizes of the targets.
 pub const POOLS: [usize; 4] = [10, 100, 1_000, 10_000];

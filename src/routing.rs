@@ -8,6 +8,7 @@ pub mod config;
 pub mod cool_down;
 pub mod cost_rate;
 pub mod diversity;
+pub mod drill;
 pub mod estimate;
 pub mod failure;
 pub mod gateway;

@@ -6,7 +6,6 @@
 
 mod breakers;
 mod changes;
-pub mod drill;
 mod engine;
 mod faults;
 mod invariants;

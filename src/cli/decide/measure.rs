@@ -9,7 +9,7 @@
 use crate::experiment::decision::{Machine, Round, Timer};
 use crate::histogram::Histogram;
 use crate::record::Strategy;
-use crate::sim::drill::Drill;
+use crate::routing::drill::Drill;
 use crate::time::Duration;
 use std::hint::black_box;
 use std::sync::{Barrier, Mutex, PoisonError};

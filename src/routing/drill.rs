@@ -8,20 +8,20 @@
 //! step, not by a clock: measuring is the business of whoever drives this (`cli/decide.rs`,
 //! `benches/decision.rs`).
 
+use super::account::{Account, Availability, RateLimits, ServedModel};
+use super::balancer::IntelligentLoadBalancer;
+use super::breaker::Ticket;
+use super::config::RoutingConfig;
+use super::geography::Geography;
+use super::pool::AttemptEnd;
+use super::router::SmartRouter;
+use super::target::TargetIndex;
 use crate::record::Strategy;
 use crate::request::{
     ModelIndex, Provider, RegionIndex, RequestFeatures, RequestPriority, RequestType, Usage,
     UserPreferences,
 };
 use crate::rng::Rng;
-use crate::routing::account::{Account, Availability, RateLimits, ServedModel};
-use crate::routing::balancer::IntelligentLoadBalancer;
-use crate::routing::breaker::Ticket;
-use crate::routing::config::RoutingConfig;
-use crate::routing::geography::Geography;
-use crate::routing::pool::AttemptEnd;
-use crate::routing::router::SmartRouter;
-use crate::routing::target::TargetIndex;
 use crate::time::{Duration, Timestamp};
 use crate::units::{Price, Prices};
 use std::collections::VecDeque;
