@@ -97,5 +97,5 @@ fn every_column_is_explained() {
             );
         }
     }
-    assert_eq!(files, 14);
+    assert_eq!(files, 16);
 }

@@ -101,7 +101,7 @@ fn no_empty_effect_is_named() {
     let shifts = proptest::collection::vec(-3.0..3.0f64, 10);
     proptest!(ProptestConfig::with_cases(32), |(shifts in shifts, seed in 0..1_000u64)| {
         let mut noise = stream(seed);
-        let shift = |at: usize| shifts[at].signum() * 10f64.powf(-1.0 - shifts[at].abs());
+        let shift = |at: usize| shifts[at].signum() * libm::pow(10.0, -1.0 - shifts[at].abs());
         let results = with(&TOLD, |at, _| 0.5 + shift(at) + 1e-4 * noise.uniform());
         let page = page(&results);
         let findings = page.lines().filter(|line| line.contains("than chance: "));
