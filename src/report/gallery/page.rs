@@ -127,11 +127,12 @@ pub fn readme(sections: &[Section], left_out: &[LeftOut]) -> String {
 const RULE: &str = "\
     A strategy is named the best of its scenario only if its paired difference from every other \
     one is more than chance; else all that may be the best are counted or named, as not told \
-    apart. More than chance is an interval that leaves out zero where the intervals of all comparisons of \
-    the metric in the scenario hold together with 95 % (Bonferroni). What reads the same at the \
-    digits printed is not told apart either. The intervals that are printed hold with 95 % each by \
-    itself: of twenty differences in a table that are not there, one leaves out zero all the same. \
-    And best is what these accounts, faults and loads make it: yours are another scenario.";
+    apart. More than chance is an interval that leaves out zero where the intervals of all \
+    comparisons of the metric in the scenario hold together with 95 % (Bonferroni). What reads \
+    the same at the digits printed is not told apart either. The intervals that are printed hold \
+    with 95 % each by itself: of twenty differences in a table that are not there, one leaves \
+    out zero all the same. And best is what these accounts, faults and loads make it: yours are \
+    another scenario.";
 
 fn index_row(results: &ScenarioResults) -> String {
     let about = &results.description;
