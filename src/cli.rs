@@ -23,6 +23,7 @@ mod progress;
 mod run;
 mod sweep;
 mod validate;
+mod warmup;
 
 use clap::{Parser, Subcommand};
 use exit::Exit;
@@ -47,6 +48,7 @@ use std::process::ExitCode;
                       routelab compare OLD NEW [--fail-on METRIC:+N%]\n       \
                       routelab decide\n       \
                       routelab ablate SCENARIO\n       \
+                      routelab warmup SCENARIO [--replications N]\n       \
                       routelab validate [--scale N]\n       \
                       routelab claims [SCENARIO...]"
 )]
@@ -73,6 +75,8 @@ enum Command {
     Compare(compare::Args),
     /// Divides a gain among strategy, breaker, retries and cache
     Ablate(ablate::Args),
+    /// Finds how long a stationary scenario has to warm up: MSER-5 on pilots
+    Warmup(warmup::Args),
     /// Measures how long a routing decision takes on this machine
     Decide(decide::Args),
     /// Compares the simulator with queueing theory and with a published experiment
@@ -103,6 +107,7 @@ fn execute(cli: &Cli) -> Result<(), Exit> {
         Some(Command::Sweep(args)) => sweep::execute(args),
         Some(Command::Compare(args)) => compare::execute(args),
         Some(Command::Ablate(args)) => ablate::execute(args),
+        Some(Command::Warmup(args)) => warmup::execute(args),
         Some(Command::Decide(args)) => decide::execute(args),
         Some(Command::Validate(args)) => validate::execute(args),
     }

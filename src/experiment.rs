@@ -13,3 +13,4 @@ pub mod scenario;
 pub mod sweep;
 pub mod validation;
 pub mod verdict;
+pub mod warmup;

@@ -27,6 +27,7 @@ pub mod table;
 mod tests;
 pub mod timeline;
 pub mod validation;
+pub mod warmup;
 
 pub use json::json;
 

@@ -40,7 +40,7 @@ impl OverrideArgs {
 }
 
 /// Whether a text has the form `path=value`; what it means is for the scenario to judge.
-fn assignment(text: &str) -> Result<String, String> {
+pub(super) fn assignment(text: &str) -> Result<String, String> {
     match text.split_once('=') {
         Some((path, _)) if !path.trim().is_empty() => Ok(text.to_owned()),
         _ => Err("expected PATH=VALUE, such as `workload.rate=80rps`".to_owned()),
@@ -198,7 +198,7 @@ fn nearest<'a>(wanted: &str, shipped: &'a [PathBuf]) -> Option<Near<'a>> {
         (likeness(wanted, &stem), Near::Scenario(file))
     });
     let commands = [
-        "ablate", "check", "compare", "decide", "gallery", "list", "sweep",
+        "ablate", "check", "compare", "decide", "gallery", "list", "sweep", "warmup",
     ]
     .map(|name| (likeness(wanted, name), Near::Command(name)));
     scenarios

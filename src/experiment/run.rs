@@ -5,15 +5,19 @@
 //! of complete, paired replications, and memory holds a few cells, not all of them. Nothing is
 //! parallel inside a cell: that would make its result depend on the number of threads.
 
+mod each;
 mod measure;
 mod pool;
 mod watch;
+
+pub(super) use each::each;
 
 use crate::experiment::results::{Description, ScenarioResults};
 use crate::experiment::scenario::{Arm, Scenario};
 use crate::experiment::verdict::{self, Verdicts};
 use crate::record::RequestRecord;
 use crate::sim::{self, Broken, FaultWatch, Lanes, Run, Setup};
+use crate::time::Duration;
 use pool::Pooled;
 use std::ops::Range;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
@@ -220,7 +224,7 @@ impl<'a> Plan<'a> {
             replication,
             warmup: scenario.warmup,
             duration: scenario.duration,
-            failure_latency: scenario.deadline.or(arm.routing.deadline),
+            failure_latency: failure_latency(scenario, arm),
             latency_objective: scenario.latency_objective,
             timeline_window: scenario.output.timeline_window,
             lanes: Lanes {
@@ -230,6 +234,11 @@ impl<'a> Plan<'a> {
             faults,
         }
     }
+}
+
+/// What a failure counts at least, among the latencies of all requests.
+pub(super) fn failure_latency(scenario: &Scenario, arm: &Arm) -> Option<Duration> {
+    scenario.deadline.or(arm.routing.deadline)
 }
 
 fn describe(scenario: &Scenario) -> Description {

@@ -24,12 +24,11 @@ pub use fixture::{Row, Theory, rows};
 pub use pending::Pending;
 pub use system::WARMUP;
 
-use super::run::{self, RunError};
+use super::run::{self, RunError, each};
 use super::scenario::Scenario;
 use crate::time::Timestamp;
 use sample::{Measure, Sample};
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use suite::{Case, Source};
 
 /// How much to run, and how.
@@ -94,9 +93,12 @@ pub fn run(options: &Options) -> Result<Validation, RunError> {
     let prepared = prepared.collect::<Result<Vec<_>, _>>()?;
     let tasks: Vec<(usize, u32)> = prepared.iter().enumerate().flat_map(tasks_of).collect();
     let requests = AtomicU64::new(0);
-    let done = each(&tasks, options, |(case, replication)| {
-        prepared[case].run(replication, options.stop, &requests)
-    })?;
+    let done = each(
+        &tasks,
+        options.jobs,
+        options.progress,
+        |(case, replication)| prepared[case].run(replication, options.stop, &requests),
+    )?;
     let mut done = done.into_iter();
     let mut cells = vec![];
     for (case, prepared) in cases.iter().zip(&prepared) {
@@ -207,47 +209,4 @@ impl Prepared {
         requests.fetch_add(run.simulated, Ordering::Relaxed);
         Ok(sample.numbers(&self.measures))
     }
-}
-
-/// Does all tasks on several threads; what they come to, in their order.
-fn each<T: Copy + Sync, R: Send>(
-    tasks: &[T],
-    options: &Options,
-    work: impl Fn(T) -> Result<R, RunError> + Sync,
-) -> Result<Vec<R>, RunError> {
-    let next = AtomicU32::new(0);
-    let done: Mutex<Vec<(usize, R)>> = Mutex::new(vec![]);
-    let failed = Mutex::new(None);
-    std::thread::scope(|scope| {
-        for _ in 0..options.jobs.clamp(1, tasks.len().max(1)) {
-            scope.spawn(|| {
-                loop {
-                    let at = next.fetch_add(1, Ordering::Relaxed) as usize;
-                    let Some(task) = tasks.get(at) else {
-                        return;
-                    };
-                    match work(*task) {
-                        Ok(result) => lock(&done).push((at, result)),
-                        Err(error) => {
-                            lock(&failed).get_or_insert(error);
-                            next.store(tasks.len() as u32, Ordering::Relaxed);
-                            return;
-                        }
-                    }
-                    (options.progress)(tasks.len() as u32);
-                }
-            });
-        }
-    });
-    if let Some(error) = lock(&failed).take() {
-        return Err(error);
-    }
-    let mut done = done.into_inner().unwrap_or_else(PoisonError::into_inner);
-    done.sort_by_key(|(at, _)| *at);
-    Ok(done.into_iter().map(|(_, result)| result).collect())
-}
-
-/// A panic in one worker is passed on by the scope; the data of the others is whole.
-fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -73,6 +73,13 @@ fn wrong_usage_exits_with_2() {
         "check",
         "list a b",
         "validate --scale 0",
+        "warmup",
+        "warmup a.toml b.toml",
+        "warmup a.toml --replications 0",
+        "warmup a.toml --replications 1001",
+        "warmup a.toml --seed -1",
+        "warmup a.toml --set duration",
+        "warmup a.toml --strategies smart",
         "validate scenarios",
     ] {
         let run = run(folder.path(), args.split_whitespace()).expect(2);
@@ -98,6 +105,7 @@ fn help_shows_every_command_option_and_exit_code() {
         "gallery",
         "list",
         "sweep",
+        "warmup",
         "--set",
         "--seed",
         "--replications",

@@ -39,4 +39,5 @@ mod trace;
 mod trace_errors;
 mod upstream;
 mod verdicts;
+mod warmup;
 mod workload;

@@ -52,6 +52,7 @@ const LAYERS: [(&str, &[&str]); 9] = [
             "experiment::compare",
             "experiment::decision",
             "experiment::validation",
+            "experiment::warmup",
         ],
     ),
     (
