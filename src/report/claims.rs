@@ -21,35 +21,41 @@ pub(super) fn lines(verdicts: &Verdicts) -> String {
         text += "\nClaims [interval at the level of the verdict]:\n";
     }
     for judged in &verdicts.claims {
-        let Judgement { claim, verdict, .. } = judged;
-        let mut line = format!(
-            "{} {claim}: {}",
-            mark(judged),
-            verdict.name().to_uppercase()
-        );
-        line += &format!(", {}.", detail(judged));
-        if let Some(expected) = claim.expect.filter(|_| !judged.as_expected()) {
-            line += &format!(" EXPECTED: {expected}.");
-        }
-        text += &wrapped(&line);
+        text += &wrapped(&claim_line(judged));
     }
     if !verdicts.thresholds.is_empty() {
         text += "\nThresholds [95 % interval]:\n";
     }
     for met in &verdicts.thresholds {
-        let sign = match met.outcome {
-            Outcome::Passed => '✓',
-            Outcome::Failed => '✗',
-            Outcome::Unclear | Outcome::Invalid(_) => '?',
-        };
-        // The threshold may be about all strategies; the line is about one.
-        let demand = crate::experiment::claim::Threshold {
-            strategy: Some(met.strategy.clone()),
-            ..met.threshold.clone()
-        };
-        text += &wrapped(&format!("{sign} {demand}: {}.", threshold_detail(met)));
+        text += &wrapped(&threshold_line(met));
     }
     text
+}
+
+/// A claim, its verdict, and what is behind it.
+pub(super) fn claim_line(judged: &Judgement) -> String {
+    let Judgement { claim, verdict, .. } = judged;
+    let verdict = verdict.name().to_uppercase();
+    let mut line = format!("{} {claim}: {verdict}, {}.", mark(judged), detail(judged));
+    if let Some(expected) = claim.expect.filter(|_| !judged.as_expected()) {
+        line += &format!(" EXPECTED: {expected}.");
+    }
+    line
+}
+
+/// A threshold, whether it is met, and what is behind that.
+pub(super) fn threshold_line(met: &Met) -> String {
+    let sign = match met.outcome {
+        Outcome::Passed => '✓',
+        Outcome::Failed => '✗',
+        Outcome::Unclear | Outcome::Invalid(_) => '?',
+    };
+    // The threshold may be about all strategies; the line is about one.
+    let demand = crate::experiment::claim::Threshold {
+        strategy: Some(met.strategy.clone()),
+        ..met.threshold.clone()
+    };
+    format!("{sign} {demand}: {}.", threshold_detail(met))
 }
 
 /// The mark of a verdict: `✓`, `✗`, or `?` where nothing can be told.

@@ -5,6 +5,7 @@
 //! change of the code; here prose comes from the scenario files (question, expectation), and what
 //! the results show is said by sentences made from the numbers.
 
+mod expected;
 mod findings;
 mod markdown;
 mod page;

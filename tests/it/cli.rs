@@ -302,13 +302,13 @@ fn a_full_disk_behind_stdout_is_reported() {
 fn the_main_job_prints_a_table_and_the_path_of_the_results() {
     let folder = empty_folder();
     let outage = shipped("outage");
-    let args = ["--replications", "2", "--strategies", "round_robin,random"];
+    let args = ["--replications", "2", "--strategies", "round_robin,naive"];
     let done = run(folder.path(), args.into_iter().chain([outage.as_str()])).expect(0);
     // Not a terminal: no progress, no colours.
     assert_eq!(done.stderr, "");
     assert!(!done.stdout.contains('\x1b'), "{}", done.stdout);
     assert_eq!(done.stdout.lines().last(), Some("results/outage"));
-    for strategy in ["round_robin", "random"] {
+    for strategy in ["round_robin", "naive"] {
         assert!(done.stdout.contains(strategy), "{}", done.stdout);
     }
     let written = files(&folder.path().join("results/outage"));

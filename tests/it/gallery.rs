@@ -42,6 +42,12 @@ const MORE: &str = r#"
     start = "1min"
     duration = "30s"
     failure = "unavailable"
+    [[claims]]
+    metric = "success_rate"
+    strategy = "random"
+    baseline = "round_robin"
+    relation = "no_worse"
+    amount = "50 points"
     [gallery]
     charts = ["timeline", "breakers"]
     sweep = ["routing.breaker.open_time=10s,60s"]
@@ -86,6 +92,9 @@ fn the_page_tells_of_every_scenario_and_its_links_lead_somewhere() {
         "## faulty",
         "Who notices the outage?",
         "Nobody with a breaker.",
+        "| none stated |",
+        "| 1 of 1 undecided |",
+        "- ? success_rate of random is no worse than of round_robin by 50 points: UNDECIDED",
         "| round_robin |",
         "faulty/charts/timeline.svg",
         "faulty/charts/breakers.svg",
@@ -98,6 +107,7 @@ fn the_page_tells_of_every_scenario_and_its_links_lead_somewhere() {
         assert!(page.contains(text), "{text}\n{page}");
     }
     assert!(!page.contains("faulty/charts/lane_share.svg"));
+    assert!(results.join("faulty/claims.csv").exists());
     let inside = targets(&page)
         .into_iter()
         .filter(|target| !target.starts_with('#'));

@@ -66,6 +66,24 @@ fn shipped_scenarios_are_without_findings() {
     }
 }
 
+/// Claims alone, and without `expect`: a run with few replications, which can tell nothing, is no
+/// failure. Ten replications are the first look.
+#[test]
+fn shipped_expectations_are_stated_as_claims_that_can_be_judged() {
+    for name in self_contained() {
+        let scenario = load(&name, &Overrides::default()).scenario;
+        assert!((1..=3).contains(&scenario.claims.len()), "{name}");
+        assert!(
+            scenario.claims.iter().all(|claim| claim.expect.is_none()),
+            "{name}"
+        );
+        assert!(
+            scenario.thresholds.is_empty() && scenario.replications >= 10,
+            "{name}"
+        );
+    }
+}
+
 #[test]
 fn the_shipped_pool_is_what_its_files_say() {
     for name in OF_ONE_POOL {

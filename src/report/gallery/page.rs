@@ -2,7 +2,7 @@
 
 use super::markdown::{anchor, block, code, target, text};
 use super::told::TOLD;
-use super::{MOST_WINDOWS, findings, swept};
+use super::{MOST_WINDOWS, expected, findings, swept};
 use crate::experiment::gallery::Chart;
 use crate::experiment::metric::Metric;
 use crate::experiment::results::{ScenarioResults, StrategyResults};
@@ -53,6 +53,9 @@ impl Section {
         if !shown.is_empty() {
             let _ = writeln!(page, "What it shows:\n\n- {}\n", shown.join("\n- "));
         }
+        if let Some(verdicts) = expected::shown(&results.verdicts) {
+            let _ = writeln!(page, "Whether it was expected:\n\n{verdicts}");
+        }
         let command = code(&format!("cargo run -- scenarios/{}.toml", about.name));
         let _ = writeln!(
             page,
@@ -102,9 +105,9 @@ pub fn readme(sections: &[Section], left_out: &[LeftOut]) -> String {
          replications with 95 % intervals; differences are paired by replication. To keep the \
          files small, timelines have at most {MOST_WINDOWS} windows, and some files are left out \
          that a run of your own writes ([docs/results.md](../docs/results.md)).\n\n\
-         {RULE}\n\n\
-         | scenario | question | best success rate | lowest P99 | cheapest success |\n\
-         |---|---|---|---|---|\n"
+         {RULE}\n\n{EXPECTED}\n\n\
+         | scenario | question | best success rate | lowest P99 | cheapest success | expectation |\n\
+         |---|---|---|---|---|---|\n"
     );
     for section in sections {
         page += &section.index;
@@ -134,15 +137,23 @@ const RULE: &str = "\
     out zero all the same. And best is what these accounts, faults and loads make it: yours are \
     another scenario.";
 
+/// What the marks and the last column of the index mean.
+const EXPECTED: &str = "\
+    The core of an expectation also stands in its scenario as claims, which are judged by the \
+    results: ✓ holds, ✗ does not, ? cannot be told. Their intervals hold together, over all claims \
+    of a scenario and all looks at it. The column *expectation* counts how many came otherwise; \
+    what no claim can say, such as times to recover, is not in it.";
+
 fn index_row(results: &ScenarioResults) -> String {
     let about = &results.description;
     let cells: Vec<String> = TOLD.iter().map(|told| told.cell(results)).collect();
     format!(
-        "| [{}](#{}) | {} | {} |\n",
+        "| [{}](#{}) | {} | {} | {} |\n",
         text(&about.name),
         anchor(&about.name),
         text(&about.question),
-        cells.join(" | ")
+        cells.join(" | "),
+        expected::held(&results.verdicts)
     )
 }
 

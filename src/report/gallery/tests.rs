@@ -1,12 +1,15 @@
 //! Properties of the page, on made-up results.
 
 use super::{LeftOut, Section, readme};
+use crate::experiment::claim::{Amount, Claim, Comparison, Expectation, Relation, Threshold};
 use crate::experiment::gallery::Chart;
 use crate::experiment::metric::{Metric, Metrics};
 use crate::experiment::results::ScenarioResults;
 use crate::experiment::sweep::{CellResults, SweepResults};
+use crate::experiment::verdict::{Instead, Judgement, Met, Outcome, Verdict};
 use crate::report::fixture::Shape;
 use crate::rng::{Purpose, Rng, Streams};
+use crate::stats::alpha::Alpha;
 use proptest::prelude::*;
 use pulldown_cmark::{Event, Options, Parser, Tag, TagEnd};
 
@@ -57,7 +60,7 @@ fn a_leader_by_chance_is_not_crowned() {
         let mut noise = stream(seed);
         let results = with(&TOLD, |_, _| 0.5 + 0.1 * noise.uniform());
         let page = page(&results);
-        for cell in &index(&page)[2..] {
+        for cell in &index(&page)[2..5] {
             assert!(cell.contains("told apart"), "seed {seed}: {cell}");
         }
         assert!(!page.contains("best: "), "seed {seed}");
@@ -74,7 +77,7 @@ fn a_clear_lead_is() {
     assert!(cells[2].starts_with("adaptive, 80."), "{}", cells[2]);
     assert!(page.contains("; best: adaptive. "), "{page}");
     // High latency and cost are no lead: all the others are told apart from it.
-    for cell in &cells[3..] {
+    for cell in &cells[3..5] {
         assert!(
             cell.starts_with("not told apart: all but adaptive, "),
             "{cell}"
@@ -163,7 +166,7 @@ fn texts_of_a_scenario_are_shown_as_they_are() {
         rows[1]
     );
     assert_eq!(rows[4][0], odd);
-    assert!(rows[..2].iter().all(|row| row.len() == 5));
+    assert!(rows[..2].iter().all(|row| row.len() == 6));
     assert!(rows[2..].iter().all(|row| row.len() == 9));
     let mut headings = vec![];
     let mut parser = Parser::new(&page);
@@ -183,6 +186,105 @@ fn texts_of_a_scenario_are_shown_as_they_are() {
         headings,
         ["Results of the shipped scenarios", odd, "Not here"]
     );
+}
+
+fn judged(verdict: Verdict, expect: Option<Expectation>) -> Judgement {
+    let alpha = Alpha::new(0.05).unwrap();
+    let claim = Claim {
+        metric: Metric::SuccessRate,
+        strategy: "*smart* | `x`".to_owned(),
+        baseline: "round_robin".to_owned(),
+        relation: Relation::IncreasesByAtLeast(Amount::Absolute(0.1)),
+        up_to: None,
+        alpha,
+        expect,
+    };
+    Judgement {
+        claim,
+        verdict,
+        replications: 10,
+        look: 1,
+        alpha,
+        effect: None,
+    }
+}
+
+fn met(outcome: Outcome) -> Met {
+    Met {
+        threshold: Threshold {
+            strategy: None,
+            metric: Metric::SuccessRate,
+            comparison: Comparison::AtLeast,
+            bound: 0.995,
+        },
+        strategy: "smart".to_owned(),
+        value: None,
+        outcome,
+    }
+}
+
+/// What the index says of the expectation.
+fn said(claims: Vec<Judgement>, thresholds: Vec<Met>) -> String {
+    let mut results = Shape::small().results();
+    results.verdicts.claims = claims;
+    results.verdicts.thresholds = thresholds;
+    tables(&page(&results))[1][5].clone()
+}
+
+#[test]
+fn the_index_counts_what_came_otherwise_than_expected() {
+    let yes = |expect| judged(Verdict::Confirmed(None), expect);
+    let no = |expect| judged(Verdict::Refuted(Instead::NoChange), expect);
+    let open = || judged(Verdict::Undecided { needed: None }, None);
+    let refuted = Some(Expectation::Refuted);
+    for (claims, thresholds, said_of_it) in [
+        (vec![], vec![], "none stated"),
+        (vec![yes(None), no(refuted)], vec![], "all as expected (2)"),
+        (
+            vec![yes(None)],
+            vec![met(Outcome::Passed)],
+            "all as expected (2)",
+        ),
+        (vec![yes(None), no(None)], vec![], "1 of 2 not"),
+        (vec![yes(refuted)], vec![], "1 of 1 not"),
+        (vec![yes(None)], vec![met(Outcome::Failed)], "1 of 2 not"),
+        (vec![yes(None), open()], vec![], "1 of 2 undecided"),
+        (vec![], vec![met(Outcome::Unclear)], "1 of 1 undecided"),
+        (
+            vec![no(None), open(), open()],
+            vec![],
+            "1 of 3 not, 2 undecided",
+        ),
+        // What equals come to answers the claim that they differ.
+        (vec![judged(Verdict::Identical, None)], vec![], "1 of 1 not"),
+    ] {
+        assert_eq!(said(claims, thresholds), said_of_it);
+    }
+}
+
+#[test]
+fn verdicts_stand_below_what_a_scenario_shows_as_they_are() {
+    let mut results = Shape::small().results();
+    assert!(!page(&results).contains("Whether it was expected"));
+    results.verdicts.claims = vec![
+        judged(Verdict::Confirmed(None), None),
+        judged(
+            Verdict::Refuted(Instead::NoChange),
+            Some(Expectation::Confirmed),
+        ),
+        judged(Verdict::Undecided { needed: None }, None),
+    ];
+    results.verdicts.thresholds = vec![met(Outcome::Failed)];
+    let page = page(&results);
+    let (_, below) = page.split_once("What it shows:").unwrap();
+    let (_, list) = below.split_once("Whether it was expected:\n\n").unwrap();
+    let marks: Vec<char> = list
+        .lines()
+        .map_while(|line| line.strip_prefix("- ")?.chars().next())
+        .collect();
+    assert_eq!(marks, ['✓', '✗', '?', '✗']);
+    assert!(list.contains(r"\*smart\* \| \`x\` increases success_rate by at least 10 points"));
+    assert!(list.contains("EXPECTED: confirmed."), "{list}");
 }
 
 /// A sweep of the baseline's P99 with these levels, at 10s, 20s, ...
