@@ -38,7 +38,7 @@ impl Section {
         let mut page = format!("## {name}\n\n");
         for (bold, before, said) in [
             ("**", "", &about.question),
-            ("", "Expected before the run: ", &about.expectation),
+            ("", "Expected: ", &about.expectation),
         ] {
             if !said.trim().is_empty() {
                 let _ = writeln!(page, "{bold}{before}{}{bold}\n", text(said));
@@ -141,8 +141,9 @@ const RULE: &str = "\
 const EXPECTED: &str = "\
     The core of an expectation also stands in its scenario as claims, which are judged by the \
     results: ✓ holds, ✗ does not, ? cannot be told. Their intervals hold together, over all claims \
-    of a scenario and all looks at it. The column *expectation* counts how many came otherwise; \
-    what no claim can say, such as times to recover, is not in it.";
+    of a scenario and all looks at it. They were put down when first results were known: a ✓ says \
+    that an expectation is met, not that it was predicted. The column *expectation* counts how \
+    many came otherwise; what no claim can say, such as times to recover, is not in it.";
 
 fn index_row(results: &ScenarioResults) -> String {
     let about = &results.description;
