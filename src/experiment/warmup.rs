@@ -11,7 +11,10 @@
 //!   by itself. What the empty start does is the same in all of them and stays; waves that one
 //!   pilot happens to have cancel. The largest cut of single pilots would be the obvious careful
 //!   choice, but it is decided by the wildest of them, and grows with their number without end.
-//!   With noise gone, the mean shows a smaller bias too: the cut errs to the long side.
+//!
+//!   Averaging also shows a smaller bias, and few pilots show little: of M/M/1 at a load of 0.9,
+//!   relaxation time 380 s, the mean of 5 pilots was cut at 5 to 75 s (four seeds), of 20 at 91 to
+//!   509 s, of 100 at 218 to 986 s. What is found is a least warm-up; more pilots find more.
 //! - **One warm-up for all strategies, the longest of theirs.** With one each, strategies would be
 //!   compared over different stretches of the same arrivals.
 //!
@@ -44,7 +47,8 @@ pub struct Options<'a> {
     pub progress: &'a (dyn Fn(u32) + Sync),
 }
 
-/// Pilots of each strategy unless something else is asked for: as few as Welch advises.
+/// Pilots of each strategy unless something else is asked for: a first look. At high loads a
+/// hundred are needed.
 pub const PILOTS: u32 = 5;
 
 /// What was found.

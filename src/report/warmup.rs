@@ -16,13 +16,12 @@ const HEADER: [&str; 3] = ["", "warm-up", "requests left out"];
 pub fn render(found: &WarmupResults) -> String {
     let rows = found.strategies.iter().map(row).collect();
     let table = aligned(&HEADER.map(str::to_owned), rows, 3);
-    let plural = if found.pilots == 1 { "" } else { "s" };
     let about = format!(
-        "{}: MSER-5 on the latencies of {} pilot{plural} of each strategy, {} long, nothing left \
+        "{}: MSER-5 on the latencies of {} of each strategy, {} long, nothing left \
          out; root seed {}, not the scenario's {}, for pilots prove nothing about the run that \
          they prepare.",
         found.scenario,
-        found.pilots,
+        pilots(found),
         human(found.duration),
         found.seed,
         found.scenario_seed,
@@ -55,6 +54,11 @@ fn rough(length: Duration) -> String {
     }
 }
 
+fn pilots(found: &WarmupResults) -> String {
+    let plural = if found.pilots == 1 { "" } else { "s" };
+    format!("{} pilot{plural}", found.pilots)
+}
+
 /// What to do, in words.
 fn conclusion(found: &WarmupResults) -> String {
     let stated = match found.stated {
@@ -68,7 +72,10 @@ fn conclusion(found: &WarmupResults) -> String {
             time => format!("{name} takes longest, {}", rough(time)),
         });
     match found.advice() {
-        Advice::Enough => format!("Enough: {stated}; {longest}."),
+        Advice::Enough => format!(
+            "Enough, as far as {} can tell: {stated}; {longest}.",
+            pilots(found)
+        ),
         Advice::TooShort(write) => format!(
             "Too short: {stated}; {longest}. Write `warmup = \"{write}\"`, one for all strategies."
         ),
