@@ -36,7 +36,7 @@ mod tests {
             (61_000, "70s"),
             (130_000, "150s"),
             (290_123, "5min"),
-            (3_700_000, "80min"),
+            (3_700_000, "70min"),
             (90_000_000, "30h"),
         ] {
             let shown = readable(Duration::from_millis(millis)).to_string();
