@@ -182,6 +182,7 @@ fn a_week_of_incidents_stays_small() {
             "faults=[]",
             "replications=1",
             "strategies=[\"round_robin\", \"smart\"]",
+            "claims=[]",
         ];
         week_of_incidents(&changes, 1)
     };

@@ -106,7 +106,8 @@ pub fn readme(sections: &[Section], left_out: &[LeftOut]) -> String {
          files small, timelines have at most {MOST_WINDOWS} windows, and some files are left out \
          that a run of your own writes ([docs/results.md](../docs/results.md)).\n\n\
          {RULE}\n\n{EXPECTED}\n\n\
-         | scenario | question | best success rate | lowest P99 | cheapest success | expectation |\n\
+         | scenario | question | best success rate | lowest P99 | cheapest success \
+         | expectation |\n\
          |---|---|---|---|---|---|\n"
     );
     for section in sections {
