@@ -13,6 +13,7 @@
 
 pub mod chat;
 pub mod client;
+pub mod clock;
 pub mod provider;
 pub mod retry_after;
 pub mod sse;
