@@ -15,5 +15,6 @@ pub mod chat;
 pub mod client;
 pub mod clock;
 pub mod provider;
+pub mod proxy;
 pub mod retry_after;
 pub mod sse;

@@ -69,6 +69,18 @@ fn real_now() -> Instant {
     Instant::now()
 }
 
+/// The date, in seconds since 1970: for what people and clients read, never for a length of time.
+#[must_use]
+pub fn unix_seconds() -> u64 {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "a date on an answer or in a log is the wall clock's"
+    )]
+    let now = std::time::SystemTime::now();
+    let since = now.duration_since(std::time::UNIX_EPOCH);
+    since.map_or(0, |since| since.as_secs())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
