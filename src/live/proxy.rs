@@ -267,7 +267,7 @@ impl IntelligentProxy {
     /// Counts, latency and cost so far.
     #[expect(clippy::unused_async, reason = "the name and form that its users know")]
     pub async fn get_stats(&self) -> GatewayStats {
-        self.look(|gateway, now| gateway.get_stats(now))
+        self.look(Gateway::get_stats)
     }
 
     /// What is known of every account, with its name.

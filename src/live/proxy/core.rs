@@ -124,9 +124,6 @@ impl Observer for Desk {
         let Some(mail) = self.mail.remove(&record.request) else {
             return;
         };
-        let account = record
-            .account
-            .map(|account| self.names[account.at()].clone());
         // Nobody reads it if the client has left.
         let _ = mail.send(Order::Ended(Box::new(Ending {
             record: *record,

@@ -22,7 +22,7 @@ use crate::request::{Failure, FailureKind, ModelIndex, Usage};
 use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt;
 use hyper::Response;
-use hyper::body::Incoming;
+use hyper::body::{Frame, Incoming};
 use hyper::header::{CONTENT_TYPE, DATE, HeaderName, RETRY_AFTER};
 use std::sync::Arc;
 use std::time::Duration;
@@ -420,7 +420,7 @@ async fn read(mut body: Incoming, most: usize) -> (Bytes, Option<Cut>) {
     let mut whole = BytesMut::new();
     let mut only = None;
     while let Some(frame) = body.frame().await {
-        let data = match frame.map(|frame| frame.into_data()) {
+        let data = match frame.map(Frame::into_data) {
             Ok(Ok(data)) => data,
             Ok(Err(_)) => continue,
             Err(error) => {
