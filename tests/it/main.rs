@@ -26,6 +26,8 @@ mod mooncake;
 mod overload;
 mod pinned;
 mod pitfalls;
+#[cfg(feature = "live")]
+mod proxy;
 mod random_scenario;
 mod routing;
 mod scenario_errors;

@@ -11,20 +11,23 @@ use bytes::Bytes;
 use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::header::{ACCEPT, CONTENT_TYPE, HeaderName, HeaderValue, USER_AGENT};
-use hyper::{Request, Response};
+use hyper::{Request, Response, Uri};
 use hyper_rustls::{ConfigBuilderExt, HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use rustls::pki_types::CertificateDer;
 use rustls::{ClientConfig, RootCertStore};
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Duration;
+use tower_service::Service;
 
 /// How connections to providers are made and kept.
 #[derive(Clone, Debug)]
 pub struct HttpConfig {
-    /// Longest that making a connection may take. Default 5 s.
+    /// Longest that making a connection may take, the TLS handshake included. Default 5 s.
     pub connect_timeout: Duration,
     /// How long an unused connection is kept. Default 60 s: below what providers' front ends keep
     /// them, so that a request seldom meets one that is being closed.
@@ -40,7 +43,7 @@ pub struct HttpConfig {
 /// The client of all accounts.
 #[derive(Clone, Debug)]
 pub(super) struct Http {
-    client: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
+    client: Client<Bounded<HttpsConnector<HttpConnector>>, Full<Bytes>>,
 }
 
 /// Headers of the client's that go to the provider as they are.
@@ -50,6 +53,42 @@ pub(super) struct PassedOn {
     pub request_id: Option<HeaderValue>,
     /// Anthropic's switches for features; to a provider of that dialect only.
     pub anthropic_beta: Option<HeaderValue>,
+}
+
+/// A connector that gives up after a while: one that bounds TCP alone waits for ever for a server
+/// that takes the connection and never answers the handshake.
+#[derive(Clone, Debug)]
+struct Bounded<C> {
+    connector: C,
+    limit: Duration,
+}
+
+type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
+impl<C> Service<Uri> for Bounded<C>
+where
+    C: Service<Uri>,
+    C::Error: Into<BoxError>,
+    C::Future: Send + 'static,
+    C::Response: 'static,
+{
+    type Response = C::Response;
+    type Error = BoxError;
+    type Future = Pin<Box<dyn Future<Output = Result<C::Response, BoxError>> + Send>>;
+
+    fn poll_ready(&mut self, context: &mut Context) -> Poll<Result<(), BoxError>> {
+        self.connector.poll_ready(context).map_err(Into::into)
+    }
+
+    fn call(&mut self, uri: Uri) -> Self::Future {
+        let connecting = tokio::time::timeout(self.limit, self.connector.call(uri));
+        Box::pin(async {
+            match connecting.await {
+                Ok(connected) => connected.map_err(Into::into),
+                Err(_) => Err("no connection in time".into()),
+            }
+        })
+    }
 }
 
 impl Default for HttpConfig {
@@ -73,7 +112,6 @@ impl Http {
         let mut tcp = HttpConnector::new();
         tcp.enforce_http(false);
         tcp.set_nodelay(true);
-        tcp.set_connect_timeout(Some(config.connect_timeout));
         let connector = HttpsConnectorBuilder::new()
             .with_tls_config(tls(&config.extra_roots)?)
             .https_or_http()
@@ -86,7 +124,10 @@ impl Http {
             .pool_max_idle_per_host(config.pool_max_idle_per_host)
             .http2_only(config.http2_prior_knowledge);
         Ok(Self {
-            client: builder.build(connector),
+            client: builder.build(Bounded {
+                connector,
+                limit: config.connect_timeout,
+            }),
         })
     }
 
