@@ -78,8 +78,25 @@ mod tests {
                 let significant = |rarer: &u64| signs(*rarer, n - rarer).p() <= alpha;
                 let largest = (0..=n / 2).take_while(significant).last();
                 assert_eq!(largest, expected, "{n} at {alpha}");
+                assert_eq!(counted(n, alpha), expected, "{n} at {alpha}, counted");
             }
         }
+    }
+
+    /// The same in whole numbers: of the 2^n sequences of signs, those with so few of one sign are
+    /// counted by Pascal's triangle.
+    fn counted(n: u64, alpha: f64) -> Option<u64> {
+        let (mut ways, mut tail) = (1_u128, 0_u128);
+        let mut largest = None;
+        for rarer in 0..=n / 2 {
+            tail += ways;
+            if 2.0 * tail as f64 > alpha * 2_f64.powi(n as i32) {
+                break;
+            }
+            largest = Some(rarer);
+            ways = ways * u128::from(n - rarer) / u128::from(rarer + 1);
+        }
+        largest
     }
 
     #[test]
