@@ -4,13 +4,19 @@
 //! ordinary engine and routing code: a special loop would validate itself. What is special is only
 //! that response times are kept one by one (`sample`).
 //!
+//! Seeds are not 1, 2, ..., but one for each system, a hash of its name (`suite`): with the same
+//! seeds for all, systems would share their arrivals, and their distances from theory would be no
+//! sample of chance.
+//!
 //! - `fixture`: the reference table; [`crate::stats::queueing`]: formulas
 //! - `suite`: what is run; `system`: systems as scenario texts
 //! - `cell`: when a simulated number agrees with theory
+//! - `chance`: whether all distances together are chance
 //! - `exact`: what must hold to the nanosecond
 //! - `pending`: rows that wait for strategies which do not exist yet
 
 mod cell;
+mod chance;
 mod exact;
 mod fixture;
 mod pending;
@@ -19,6 +25,7 @@ mod suite;
 mod system;
 
 pub use cell::{Cell, MOST_ERRORS, MOST_RELATIVE, PRECISE, Rule};
+pub use chance::{Chance, Reading, Standing, WORLDS};
 pub use exact::Identity;
 pub use fixture::{Row, Theory, rows};
 pub use pending::Pending;
@@ -61,6 +68,8 @@ pub struct Validation {
     pub requests: u64,
     /// Comparisons, in the order of the page; those of one model are neighbours.
     pub cells: Vec<Cell>,
+    /// Whether their distances are chance; `None` of fewer than ten replications.
+    pub chance: Option<Chance>,
     /// Identities in integers.
     pub identities: Vec<Identity>,
     /// Rows that wait.
@@ -113,6 +122,7 @@ pub fn run(options: &Options) -> Result<Validation, RunError> {
         replications: options.replications,
         runs: tasks.len() as u32,
         requests: requests.into_inner(),
+        chance: chance::judge(&cells),
         cells,
         identities,
         pending: pending::rows(&cases),

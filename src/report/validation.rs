@@ -3,6 +3,7 @@
 //! The page is generated whole and holds nothing that differs between two runs of one size, so that
 //! a difference in a commit is a difference in the simulator.
 
+mod chance;
 mod chart;
 mod page;
 
@@ -59,7 +60,7 @@ pub fn table(found: &Validation) -> String {
             cells.len()
         );
     }
-    let _ = write!(text, "\n{}", verdict(found));
+    let _ = write!(text, "\n{}{}", verdict(found), chance::line(found));
     text
 }
 

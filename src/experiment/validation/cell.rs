@@ -35,6 +35,8 @@ pub struct Cell {
     pub simulated: f64,
     /// Standard error of that mean; 0 for numbers that cannot vary.
     pub standard_error: f64,
+    /// How far each replication is from theory; their mean is the distance of `simulated`.
+    pub distances: Vec<f64>,
     /// How near it must be.
     pub rule: Rule,
 }
@@ -121,6 +123,7 @@ mod tests {
             theory: Theory::exact(10.0),
             simulated,
             standard_error,
+            distances: vec![],
             rule: Rule::Chance,
         }
     }

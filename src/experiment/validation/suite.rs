@@ -24,9 +24,11 @@ pub(super) struct Case {
 }
 
 impl Case {
-    /// The seed of its scenario: a hash of what it is called (FNV-1a), so that nobody has chosen
-    /// it, that no two systems share their arrivals, by which one rare stretch of them would be
-    /// seen in all, and that a new case changes no other.
+    /// The seed of its scenario: a hash of what it is called (FNV-1a), under which its replications
+    /// are numbered. Not 1 for all, as elsewhere where nobody is to choose: all systems would then
+    /// share their arrivals, one rare stretch of them would be seen in all, and distances from
+    /// theory would be no sample of chance. Nobody has chosen a hash either; and a new case changes
+    /// no other, which it would if seeds were numbered by position.
     pub(super) fn seed(&self) -> u32 {
         let name = [&self.model, &self.parameters, &self.how].into_iter();
         let bytes = name.flat_map(|part| part.bytes().chain([b';']));
@@ -73,12 +75,14 @@ impl Wanted {
 
     /// The cell that the values of the replications make.
     pub(super) fn cell(&self, case: &Case, values: &[f64]) -> Cell {
-        let (mut simulated, mut standard_error) = Cell::mean(values);
+        let (mean, mut standard_error) = Cell::mean(values);
+        let (mut simulated, mut slope) = (mean, 1.0);
         if let Some(shown) = self.shown {
-            let step = simulated * 1e-4;
-            let slope = (shown(simulated + step) - shown(simulated - step)) / (2.0 * step);
-            (simulated, standard_error) = (shown(simulated), standard_error * slope.abs());
+            let step = mean * 1e-4;
+            slope = (shown(mean + step) - shown(mean - step)) / (2.0 * step);
+            (simulated, standard_error) = (shown(mean), standard_error * slope.abs());
         }
+        let distance = |value: &f64| simulated + slope * (value - mean) - self.theory.value;
         Cell {
             model: case.model.clone(),
             parameters: case.parameters.clone(),
@@ -88,6 +92,7 @@ impl Wanted {
             theory: self.theory,
             simulated,
             standard_error,
+            distances: values.iter().map(distance).collect(),
             rule: self.rule,
         }
     }
@@ -101,17 +106,30 @@ pub(super) fn cases() -> Vec<Case> {
     cases
 }
 
-/// The models of the reference table that a strategy must reproduce. Whoever adds a strategy has to
-/// answer this, or nothing compiles; what is named here and not run fails the validation.
-pub(super) const fn models_of(strategy: Strategy) -> &'static [&'static str] {
+/// What judges a strategy.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Judged {
+    /// Models of the reference table that it must reproduce; one that is named here and not run
+    /// fails the validation.
+    By(&'static [&'static str]),
+    /// No theory, and why there is none.
+    Beyond(&'static str),
+}
+
+/// What judges each strategy. Whoever adds one has to answer this, or nothing compiles.
+pub(super) const fn judged(strategy: Strategy) -> Judged {
     match strategy {
-        Strategy::RoundRobin => &["M/M/1", "M/D/1", "M/M/c", table::IN_TURN],
+        Strategy::RoundRobin => Judged::By(&["M/M/1", "M/D/1", "M/M/c", table::IN_TURN]),
         Strategy::LeastConnections | Strategy::Geographic => {
-            &[table::SHORTEST, table::SHORTEST_OF_TEN]
+            Judged::By(&[table::SHORTEST, table::SHORTEST_OF_TEN])
         }
-        Strategy::Random => &["M/M/1"],
-        Strategy::WeightedRoundRobin | Strategy::Smart => &[table::IN_TURN],
-        // They look at response times or at weighted scores, and no theory is at hand.
-        Strategy::FastestResponse | Strategy::HealthBased | Strategy::Adaptive => &[],
+        Strategy::Random => Judged::By(&["M/M/1"]),
+        Strategy::WeightedRoundRobin | Strategy::Smart => Judged::By(&[table::IN_TURN]),
+        Strategy::FastestResponse => {
+            Judged::Beyond("it follows estimates of response times, whose law is not known")
+        }
+        Strategy::HealthBased | Strategy::Adaptive => {
+            Judged::Beyond("it follows weighted scores of what was measured; no theory is at hand")
+        }
     }
 }

@@ -19,7 +19,7 @@ pub(super) fn chart(found: &Validation) -> Vec<u8> {
     let judged = found.cells.iter().filter_map(Cell::errors).count();
     let title = "Simulated against theory: every number of the validation";
     let subtitle = format!(
-        "{judged} numbers of {} runs; a dot each. Within ±4 standard errors is chance.",
+        "{judged} numbers of {} runs; a dot each. A number passes within ±4 standard errors.",
         found.runs
     );
     let file = sheet("validation", (title, &subtitle), bottom + 84.0, |canvas| {

@@ -1,9 +1,9 @@
 //! `VALIDATION.md`: what was run and how it is judged, a table for each model, what must be exact,
 //! what is pending. Sentences are made from the numbers, because those typed into a text go stale.
 
-use super::{CHART, bounds, farthest, models, signed, verdict};
+use super::{CHART, bounds, chance, models, signed, verdict};
 use crate::experiment::validation::{
-    Cell, MOST_ERRORS, MOST_RELATIVE, PRECISE, Rule, Validation, WARMUP,
+    Cell, MOST_ERRORS, MOST_RELATIVE, PRECISE, Validation, WARMUP,
 };
 use crate::report::number::derived;
 use crate::report::validation::complaints;
@@ -23,7 +23,7 @@ pub(super) fn page(found: &Validation) -> String {
         text,
         "\n![Distance from theory of every number, model by model]({CHART})\n"
     );
-    text += &chance(found);
+    text += &chance::section(found);
     for (model, cells) in models(found) {
         text += &section(model, cells);
     }
@@ -50,20 +50,25 @@ fn how(found: &Validation) -> String {
          Every number below comes from an ordinary scenario, read by the ordinary parser and run \
          by the ordinary engine and routing code. This page is of {size}: {runs} runs of \
          {requests} requests in all, {replications} independent replications of each system, \
-         from the first on (the seed is a hash of the system's name, so that nobody has chosen it, \
-         and no two systems share their arrivals). Resilience is off: no deadline, \
-         breaker, retry or cool-down, but where these are what is compared. Times are in mean \
-         service times, `load` is per server.\n\n\
+         from the first on. Resilience is off: no deadline, breaker, retry or cool-down, but where \
+         these are what is compared. Times are in mean service times, `load` is per server.\n\n\
+         - **Seeds**: not 1, 2, ..., but for each system a hash of its name, under which its \
+         replications are numbered. With the same seeds for all, all systems would share their \
+         arrivals, and one rare stretch of these would be seen in every one of them; their \
+         distances from theory would be no sample of chance. Nobody has chosen a hash either, and \
+         a new system changes no other.\n\
          - **Warm-up**: {warmup} relaxation times of the system (1 / (1 - √load)² services for \
          M/M/1, which is longer than those of the other systems; (1 + scv) / 2 times as long for \
          services with the squared coefficient of variation scv). e^-{warmup} of the empty start's \
          bias is then left.\n\
-         - **Standard errors** come from the spread of the replications, one number each; a Monte \
-         Carlo reference's own is added.\n\
+         - **Standard errors** come from the spread of the replications, one number each, so that \
+         a distance in standard errors (z) has Student's distribution with {freedom} degrees of \
+         freedom; a Monte Carlo reference's own is added.\n\
          - **Quantiles** are of each replication, from all its response times, without the bias \
          of a finite sample (jackknife over its two halves), and then averaged.\n\
          - **A number passes** if it is within {errors} standard errors of theory and, where the \
-         standard error is below {precise} % of it, also within {relative} %. Numbers of a \
+         standard error is below {precise} % of it, also within {relative} %. A number that is \
+         right is farther away in one of {once} cases, by Student's distribution. Numbers of a \
          published experiment have the tolerance that stands beside them.\n\n\
          Run it: `cargo run --release -- validate`, or with `--scale 10` for ten times the \
          requests. The exit code is 99 if anything does not pass.\n",
@@ -72,51 +77,11 @@ fn how(found: &Validation) -> String {
         replications = found.replications,
         warmup = derived(WARMUP),
         errors = derived(MOST_ERRORS),
+        freedom = found.replications.saturating_sub(1),
+        once = grouped(chance::once_in(found.replications)),
         precise = derived(PRECISE * 100.0),
         relative = derived(MOST_RELATIVE * 100.0),
     )
-}
-
-/// Whether distances from theory are what chance makes of no difference at all.
-fn chance(found: &Validation) -> String {
-    let errors: Vec<f64> = found.cells.iter().filter_map(Cell::errors).collect();
-    let count = errors.len() as f64;
-    let share = |within: f64| {
-        let inside = errors.iter().filter(|z| z.abs() < within).count();
-        inside as f64 / count * 100.0
-    };
-    let squares: f64 = errors.iter().map(|z| z * z).sum();
-    let mean = errors.iter().sum::<f64>() / count;
-    let precise = found.cells.iter().filter(|cell| {
-        matches!(cell.rule, Rule::Chance) && cell.relative_standard_error() < PRECISE
-    });
-    let worst = precise.clone().map(|cell| cell.relative().abs() * 100.0);
-    let mut text = format!(
-        "If the simulator is right, distances in standard errors (z) are nothing but chance: \
-         about 68 % of them within 1 and 95 % within 2, with a mean of 0 and a root mean square \
-         of about 1. Here, over {count} numbers (those of one system are not independent of each \
-         other): {:.1} % within 1, {:.1} % within 2, mean {}, root mean square {:.2}. {} numbers \
-         have a standard error below {} %; the farthest of them is {:.2} % from theory.",
-        share(1.0),
-        share(2.0),
-        signed(mean),
-        (squares / count).sqrt(),
-        precise.count(),
-        derived(PRECISE * 100.0),
-        worst.fold(0.0, f64::max),
-    );
-    if let Some((worst, z)) = farthest(&found.cells).and_then(|cell| Some((cell, cell.errors()?))) {
-        let _ = write!(
-            text,
-            " The farthest of all in standard errors is {} of {} {} ({}), z = {}.",
-            worst.metric,
-            worst.model,
-            worst.parameters,
-            worst.how,
-            signed(z)
-        );
-    }
-    text + "\n"
 }
 
 fn section(model: &str, cells: &[Cell]) -> String {
@@ -253,7 +218,8 @@ fn pending(found: &Validation) -> String {
     let mut text = String::from(
         "\n## Pending\n\n\
          Rows of the reference for what routelab does not have yet. The validation fails as soon \
-         as it has something of that name and does not run them.\n\n\
+         as it has a strategy or a setting, of whatever name, of which nobody has said whether it \
+         is what they wait for.\n\n\
          | model | parameters | number | theory | waits for |\n|---|---|---|---:|---|\n",
     );
     for pending in &found.pending {
@@ -288,7 +254,7 @@ fn parameters(text: &str) -> String {
 }
 
 /// With thousands apart.
-fn grouped(number: u64) -> String {
+pub(super) fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::new();
     for (at, digit) in digits.char_indices() {
