@@ -76,8 +76,9 @@ mod tests {
     }
 
     /// Round robin against random, ten exponential servers at 90 % load: the true mean reduction is
-    /// 43.397 %. Here on normal samples, at as many seeds as it takes to see the error rate closely;
-    /// simulated worlds, 100 small ones and one of this size, are in the integration tests.
+    /// 43.397 %. Here on normal samples, at as many seeds as it takes to see the error rate
+    /// closely; simulated worlds, 100 small ones and one of this size, are in the integration
+    /// tests.
     #[test]
     fn a_claim_at_the_truth_is_left_open_in_95_of_100_worlds() {
         let seeds = 2_000;
