@@ -49,7 +49,6 @@ impl Interval {
     }
 }
 
-/// Confidence level of every interval, unless another alpha is given.
 /// Where a quantity can lie at all.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub struct Bounds {
@@ -95,7 +94,7 @@ impl Interval {
     }
 }
 
-/// Confidence level of every interval.
+/// Confidence level of every interval, unless another alpha is given.
 pub const LEVEL: f64 = 0.95;
 
 /// Whether every number is one: no NaN, no infinity.

@@ -13,7 +13,7 @@ use statrs::distribution::{ContinuousCDF, StudentsT};
 pub struct Estimate {
     /// Mean over replications.
     pub mean: f64,
-    /// 95 % interval; `None` for a single replication.
+    /// Interval, of 95 % unless its maker was given another alpha; `None` for a single replication.
     pub interval: Option<Interval>,
 }
 

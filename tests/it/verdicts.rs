@@ -221,7 +221,7 @@ fn a_claim_at_the_truth_is_left_open_in_95_of_100_worlds() {
 }
 
 /// Round robin against random over ten exponential servers at 90 % load reduces the mean response
-/// time by 43.397 % exactly (`theory/queueing.csv`): 40 % must be confirmed, 45 % refuted, and
+/// time by 43.397 % exactly (`src/experiment/validation/queueing.csv`): 40 % must be confirmed, 45 % refuted, and
 /// 43.40 % left open. One world, of 160 replications of 54,000 requests: that such a claim is left
 /// open in 95 of 100 worlds is tried on smaller ones above, and on 2,000 of normal numbers in
 /// `experiment/verdict/statistic.rs`.
