@@ -11,7 +11,7 @@ use super::claim::Claim;
 use super::results::ScenarioResults;
 use super::run::{RunError, RunOptions, run_range};
 use super::scenario::Scenario;
-use super::verdict::{self, Judgement, Verdict};
+use super::verdict::{self, Judgement, Plan, Verdict};
 use crate::stats::alpha::LOOKS;
 
 /// What became of the claims about one scenario.
@@ -50,11 +50,13 @@ pub fn run_by_looks(
             (Err(error), _) => return Err(error),
         };
         let series = verdict::all_series(scenario, &results);
-        let judged = claims
-            .iter()
-            .map(|one| verdict::judge(one, claims.len(), &series));
+        let plan = Plan {
+            claims: claims.len(),
+            replications: most,
+        };
+        let judged = claims.iter().map(|one| verdict::judge(one, plan, &series));
         let judgements: Vec<Judgement> = judged.collect();
-        let open = |judged: &Judgement| matches!(judged.verdict, Verdict::Undecided { .. });
+        let open = |judged: &Judgement| matches!(judged.verdict, Verdict::Undecided(_));
         let goes_on = judgements.iter().any(open) && !results.interrupted;
         campaign = Some(Campaign {
             results,

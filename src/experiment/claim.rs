@@ -89,13 +89,23 @@ pub struct LinearForm {
     pub constant: f64,
 }
 
+/// Relative error of numbers that were divided, multiplied and added a few times.
+pub const ROUNDING: f64 = 8.0 * f64::EPSILON;
+
 impl LinearForm {
-    /// Its value in one replication.
+    /// Its value in one replication: 0 where no more than the rounding of its terms is left, so
+    /// that strategies exactly at the bound are not told to lie on one side of it.
     #[must_use]
     pub fn at(self, a: f64, b: f64) -> f64 {
         // A form without a baseline must not depend on it, not even on its being a number.
         let base = if self.b == 0.0 { 0.0 } else { self.b * b };
-        self.a * a + base + self.constant
+        let value = self.a * a + base + self.constant;
+        let size = (self.a * a).abs() + base.abs() + self.constant.abs();
+        if value.abs() <= ROUNDING * size {
+            0.0
+        } else {
+            value
+        }
     }
 
     /// A above B by this much (signed).

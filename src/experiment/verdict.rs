@@ -11,6 +11,7 @@
 //! numbers say.
 
 mod guards;
+mod pair;
 mod reason;
 mod statistic;
 #[cfg(test)]
@@ -23,14 +24,13 @@ pub use statistic::{Decision, decide};
 pub use threshold::{Met, Outcome};
 pub use world::Cautions;
 
-use crate::experiment::claim::{Amount, Claim, Expectation, LinearForm, Relation};
-use crate::experiment::metric::Unit;
+use crate::experiment::claim::{Claim, Expectation};
 use crate::experiment::results::{ReplicationResults, ScenarioResults};
-use crate::experiment::scenario::Scenario;
+use crate::experiment::scenario::{Arm, Scenario};
 use crate::stats::alpha::{Alpha, LOOKS};
-use crate::stats::mean::{Estimate, difference_at, interval};
-use crate::stats::needed;
-use crate::stats::ratio::{RelativeChange, relative_change_at};
+use crate::stats::mean::Estimate;
+use crate::stats::ratio::RelativeChange;
+use pair::Pair;
 
 /// What became of the claims and thresholds of a scenario.
 #[derive(Clone, PartialEq, Debug, Default)]
@@ -66,17 +66,27 @@ pub enum Verdict {
     Confirmed(Option<Band>),
     /// It does not, and what holds instead.
     Refuted(Instead),
-    /// It cannot be told yet.
-    Undecided {
-        /// Replications that would decide it, as far as can be told from those at hand.
-        needed: Option<usize>,
-    },
+    /// It cannot be told yet; and what would help.
+    Undecided(Outlook),
     /// The question cannot be answered by these results.
     Invalid(Reason),
-    /// Both strategies came to the same number in every replication.
+    /// Both strategies came to the same number in every replication that was planned, or are one
+    /// strategy under two names.
     Identical,
-    /// The baseline is so good that nothing could be so much better.
-    Unattainable,
+    /// It does not hold, and could not: the baseline is so good that nothing could be so much
+    /// better. And what holds instead.
+    Unattainable(Instead),
+}
+
+/// What would decide a claim that is open.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Outlook {
+    /// About so many replications, as far as can be told from those at hand.
+    Replications(usize),
+    /// Every replication lies exactly at the claimed bound, as far as numbers have digits.
+    AtBound,
+    /// Those at hand do not tell: there was no look, or it would take more than a thousand million.
+    Unknown,
 }
 
 /// Where an effect lies in the claimed band, whose lower end it has passed.
@@ -95,7 +105,7 @@ pub enum Band {
 pub enum Instead {
     /// An effect of the claimed kind, but smaller.
     SmallerGain,
-    /// No difference that could be seen.
+    /// No difference was shown.
     NoChange,
     /// The opposite.
     Regression,
@@ -127,8 +137,19 @@ pub struct Series<'a> {
     pub name: &'a str,
     /// Replications from 0 on.
     pub replications: &'a [ReplicationResults],
+    /// Its settings, if they are known: two arms with the same ones are one strategy.
+    pub arm: Option<&'a Arm>,
     /// What makes its means meaningless.
     pub cautions: Cautions,
+}
+
+/// What was settled before anything was run.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Plan {
+    /// Claims that share the allowance for error.
+    pub claims: usize,
+    /// Replications that the last look may use, at most.
+    pub replications: usize,
 }
 
 impl Verdict {
@@ -138,10 +159,10 @@ impl Verdict {
         match self {
             Self::Confirmed(_) => "confirmed",
             Self::Refuted(_) => "refuted",
-            Self::Undecided { .. } => "undecided",
+            Self::Undecided(_) => "undecided",
             Self::Invalid(_) => "invalid",
             Self::Identical => "identical",
-            Self::Unattainable => "unattainable",
+            Self::Unattainable(_) => "unattainable",
         }
     }
 }
@@ -153,9 +174,9 @@ impl Judgement {
     pub const fn holds(&self) -> Option<bool> {
         match self.verdict {
             Verdict::Confirmed(_) => Some(true),
-            Verdict::Refuted(_) | Verdict::Unattainable => Some(false),
+            Verdict::Refuted(_) | Verdict::Unattainable(_) => Some(false),
             Verdict::Identical => Some(self.claim.holds_of_equals()),
-            Verdict::Undecided { .. } | Verdict::Invalid(_) => None,
+            Verdict::Undecided(_) | Verdict::Invalid(_) => None,
         }
     }
 
@@ -188,8 +209,12 @@ impl Verdicts {
 #[must_use]
 pub fn judge_all(scenario: &Scenario, results: &ScenarioResults) -> Verdicts {
     let series = all_series(scenario, results);
+    let plan = Plan {
+        claims: scenario.claims.len(),
+        replications: scenario.replications as usize,
+    };
     let claims = scenario.claims.iter();
-    let judged = claims.map(|claim| judge(claim, scenario.claims.len(), &series));
+    let judged = claims.map(|claim| judge(claim, plan, &series));
     let thresholds = scenario.thresholds.iter();
     Verdicts {
         claims: judged.collect(),
@@ -201,23 +226,24 @@ pub fn judge_all(scenario: &Scenario, results: &ScenarioResults) -> Verdicts {
 
 /// What claims are judged by: every strategy of the results.
 #[must_use]
-pub fn all_series<'a>(scenario: &Scenario, results: &'a ScenarioResults) -> Vec<Series<'a>> {
+pub fn all_series<'a>(scenario: &'a Scenario, results: &'a ScenarioResults) -> Vec<Series<'a>> {
     let arms = scenario.arms.iter().zip(&results.strategies);
     arms.map(|(arm, results)| Series {
         name: &results.name,
         replications: &results.replications,
+        arm: Some(arm),
         cautions: world::cautions(scenario, arm, results),
     })
     .collect()
 }
 
-/// Judges a claim, one of `together` that share the allowance for error.
+/// Judges a claim by the looks that the results reach.
 #[must_use]
-pub fn judge(claim: &Claim, together: usize, series: &[Series]) -> Judgement {
-    let alpha = claim.alpha.split(together).split(LOOKS.len());
+pub fn judge(claim: &Claim, plan: Plan, series: &[Series]) -> Judgement {
+    let alpha = claim.alpha.split(plan.claims).split(LOOKS.len());
     let mut judgement = Judgement {
         claim: claim.clone(),
-        verdict: Verdict::Undecided { needed: None },
+        verdict: Verdict::Undecided(Outlook::Unknown),
         replications: 0,
         look: 0,
         alpha,
@@ -236,147 +262,17 @@ pub fn judge(claim: &Claim, together: usize, series: &[Series]) -> Judgement {
     let all = a.replications.len().min(b.replications.len());
     judgement.replications = all;
     judgement.effect = Pair::of(claim, a, b, all).effect(alpha);
-    for (number, look) in LOOKS
-        .into_iter()
-        .enumerate()
-        .take_while(|(_, look)| *look <= all)
-    {
+    let last = LOOKS.into_iter().rfind(|look| *look <= plan.replications);
+    let reached = LOOKS.into_iter().take_while(|look| *look <= all);
+    for (number, look) in reached.enumerate() {
         let pair = Pair::of(claim, a, b, look);
-        judgement.verdict = pair.verdict(alpha);
+        judgement.verdict = pair.verdict(alpha, Some(look) == last);
         judgement.replications = look;
         judgement.look = number + 1;
         judgement.effect = pair.effect(alpha);
-        if !matches!(judgement.verdict, Verdict::Undecided { .. }) {
+        if !matches!(judgement.verdict, Verdict::Undecided(_)) {
             break;
         }
     }
     judgement
-}
-
-/// The numbers of a claim in the replications of a look.
-struct Pair<'a> {
-    claim: &'a Claim,
-    a: Series<'a>,
-    b: Series<'a>,
-    numbers_a: Vec<f64>,
-    numbers_b: Vec<f64>,
-}
-
-impl<'a> Pair<'a> {
-    fn of(claim: &'a Claim, a: &Series<'a>, b: &Series<'a>, look: usize) -> Self {
-        let until = |series: &Series<'a>| Series {
-            replications: &series.replications[..look],
-            ..series.clone()
-        };
-        let (a, b) = (until(a), until(b));
-        let numbers = |series: &Series| -> Vec<f64> {
-            let each = series.replications.iter();
-            each.map(|replication| replication.metrics[claim.metric])
-                .collect()
-        };
-        Self {
-            numbers_a: numbers(&a),
-            numbers_b: numbers(&b),
-            claim,
-            a,
-            b,
-        }
-    }
-
-    /// The values of a form, one per replication.
-    fn z(&self, form: LinearForm) -> Vec<f64> {
-        let pairs = self.numbers_a.iter().zip(&self.numbers_b);
-        pairs.map(|(a, b)| form.at(*a, *b)).collect()
-    }
-
-    fn verdict(&self, alpha: Alpha) -> Verdict {
-        if let Some(reason) = guards::before(self) {
-            return Verdict::Invalid(reason);
-        }
-        if self.claim.compares() && self.numbers_a == self.numbers_b {
-            return Verdict::Identical;
-        }
-        if let Some(reason) = guards::fairness(self) {
-            return Verdict::Invalid(reason);
-        }
-        if self.is_unattainable(alpha) {
-            return Verdict::Unattainable;
-        }
-        let forms: Vec<Vec<f64>> = self
-            .claim
-            .forms()
-            .iter()
-            .map(|form| self.z(*form))
-            .collect();
-        let decision = decide(&forms, alpha);
-        if guards::signs_contradict(&forms, decision, alpha) {
-            return Verdict::Invalid(Reason::Signs);
-        }
-        match decision {
-            Decision::Holds => Verdict::Confirmed(self.band(alpha)),
-            Decision::Fails => Verdict::Refuted(self.instead(alpha)),
-            Decision::Open => Verdict::Undecided {
-                needed: statistic::deciding(&forms)
-                    .and_then(|form| needed::replications(form, alpha)),
-            },
-        }
-    }
-
-    /// Whether a share would have to rise above 1, however the baseline's mean may lie.
-    fn is_unattainable(&self, alpha: Alpha) -> bool {
-        let Relation::IncreasesByAtLeast(amount) = self.claim.relation else {
-            return false;
-        };
-        let most = match amount {
-            Amount::Relative(share) => 1.0 / (1.0 + share),
-            Amount::Absolute(value) => 1.0 - value,
-        };
-        let share = self.claim.metric.unit() == Unit::Share;
-        share && interval(&self.numbers_b, alpha).is_some_and(|baseline| baseline.low > most)
-    }
-
-    fn band(&self, alpha: Alpha) -> Option<Band> {
-        let beyond = match (self.claim.relation, self.claim.up_to?) {
-            (Relation::ReducesByAtLeast(_), most) => LinearForm::below(most.with(-most.number())),
-            (_, most) => LinearForm::above(most),
-        };
-        Some(match decide(&[self.z(beyond)], alpha) {
-            Decision::Holds => Band::Above,
-            Decision::Fails => Band::Inside,
-            Decision::Open => Band::UpperEnd,
-        })
-    }
-
-    fn instead(&self, alpha: Alpha) -> Instead {
-        const NONE: Amount = Amount::Relative(0.0);
-        let gain = match self.claim.relation {
-            Relation::ReducesByAtLeast(_) => LinearForm::below(NONE),
-            Relation::IncreasesByAtLeast(_) => LinearForm::above(NONE),
-            Relation::Below(_) => return Instead::NotBelow,
-            Relation::NoWorse(_) => return Instead::Worse,
-            Relation::About { .. } => return Instead::Elsewhere,
-        };
-        match decide(&[self.z(gain)], alpha) {
-            Decision::Holds => Instead::SmallerGain,
-            Decision::Fails => Instead::Regression,
-            Decision::Open => Instead::NoChange,
-        }
-    }
-
-    fn effect(&self, alpha: Alpha) -> Option<Effect> {
-        let compares = self.claim.compares();
-        let nothing = vec![0.0; self.numbers_a.len()];
-        let against = if compares { &self.numbers_b } else { &nothing };
-        let mean = |numbers: &[f64]| crate::stats::mean::estimate(numbers).map(|e| e.mean);
-        Some(Effect {
-            strategy: mean(&self.numbers_a)?,
-            baseline: if compares {
-                mean(&self.numbers_b)?
-            } else {
-                f64::NAN
-            },
-            difference: difference_at(&self.numbers_a, against, alpha)?,
-            relative: relative_change_at(&self.numbers_a, against, alpha),
-        })
-    }
 }

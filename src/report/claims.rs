@@ -7,7 +7,7 @@ use super::table::percent;
 use crate::experiment::claim::{Relation, shown};
 use crate::experiment::metric::Unit;
 use crate::experiment::verdict::{
-    Band, Effect, Instead, Judgement, Met, Outcome, Verdict, Verdicts,
+    Band, Effect, Instead, Judgement, Met, Outcome, Outlook, Verdict, Verdicts,
 };
 use crate::stats::alpha::LOOKS;
 use crate::stats::mean::Estimate;
@@ -77,7 +77,7 @@ pub(super) fn detail(judged: &Judgement) -> String {
     match &judged.verdict {
         Verdict::Confirmed(band) => format!("{effect}{}{after}", in_band(*band)),
         Verdict::Refuted(instead) => format!("{}: {effect}{after}", in_place(*instead)),
-        Verdict::Undecided { .. } if judged.look == 0 => format!(
+        Verdict::Undecided(_) if judged.look == 0 => format!(
             "the first look is after {}, and there {}{}",
             replications(LOOKS[0]),
             match judged.replications {
@@ -90,18 +90,24 @@ pub(super) fn detail(judged: &Judgement) -> String {
                 format!("; so far {effect}")
             },
         ),
-        Verdict::Undecided { needed } => match needed {
-            Some(count) => {
-                format!("{effect}{after}; about {count} would decide")
-            }
-            None => format!("{effect}{after}; no number of replications would decide it"),
-        },
+        Verdict::Undecided(outlook) => format!("{effect}{after}; {}", would_decide(*outlook)),
         Verdict::Invalid(reason) => reason.to_string(),
         Verdict::Identical => format!(
             "both came to the same in each of {}",
             replications(judged.replications)
         ),
-        Verdict::Unattainable => format!("{}: {effect}{after}", ceiling(judged)),
+        Verdict::Unattainable(instead) => {
+            let shown = in_place(*instead);
+            format!("{}; instead, {shown}: {effect}{after}", ceiling(judged))
+        }
+    }
+}
+
+fn would_decide(outlook: Outlook) -> String {
+    match outlook {
+        Outlook::Replications(count) => format!("about {count} would decide"),
+        Outlook::AtBound => "each lies exactly at the claimed bound, on neither side".to_owned(),
+        Outlook::Unknown => "these do not tell how many would decide".to_owned(),
     }
 }
 
@@ -170,7 +176,7 @@ pub(super) const fn in_band(band: Option<Band>) -> &'static str {
 pub(super) const fn in_place(instead: Instead) -> &'static str {
     match instead {
         Instead::SmallerGain => "a smaller gain",
-        Instead::NoChange => "no change that could be seen",
+        Instead::NoChange => "no change shown",
         Instead::Regression => "the opposite",
         Instead::NotBelow => "it is not below",
         Instead::Worse => "it is worse by more than that",

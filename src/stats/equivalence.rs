@@ -73,6 +73,18 @@ mod tests {
         assert_eq!(tost(&[0.3; 4], 0.0, 0.2).p_outside(), 0.0);
     }
 
+    #[test]
+    fn exactly_at_a_margin_is_neither_inside_nor_outside() {
+        // At one margin, and where margins of no width leave nothing but the two ends.
+        for (low, high) in [(0.0, 0.25), (-0.25, 0.0), (0.0, 0.0)] {
+            let tost = tost(&[0.0; 4], low, high);
+            assert_eq!((tost.p(), tost.p_outside()), (0.5, 0.5), "{low} {high}");
+        }
+        // What varies is never shown to lie within margins of no width, but may lie outside.
+        let spread = tost(&[1.0, 1.1, 0.9], 0.0, 0.0);
+        assert!(spread.p() > 0.5 && spread.p_outside() < 0.01, "{spread:?}");
+    }
+
     proptest! {
         /// The known duality: TOST rejects at alpha where the interval of 1 - 2 alpha lies within
         /// the margins.

@@ -7,6 +7,7 @@
 use super::alpha::Alpha;
 use super::{Bounds, Interval, all_finite};
 use statrs::distribution::{ContinuousCDF, StudentsT};
+use std::cmp::Ordering;
 
 /// A mean and how well it is known.
 #[derive(Clone, Copy, PartialEq, Debug)]
@@ -95,8 +96,9 @@ pub fn difference_at(a: &[f64], b: &[f64], alpha: Alpha) -> Option<Estimate> {
 }
 
 /// Probability of a sample mean as far above 0 as this one, or farther, if the true mean is 0: the
-/// one-sided t test. Where all numbers are equal there is no doubt: 0 above 0, else 1. `None` as
-/// for [`estimate`], or for a single replication.
+/// one-sided t test. Where all numbers are equal there is no doubt: 0 above 0, 1 below, and one
+/// half at 0, as for any sample with that mean. `None` as for [`estimate`], or for a single
+/// replication.
 #[must_use]
 pub fn p_above_zero(sample: &[f64]) -> Option<f64> {
     if sample.len() < 2 || !all_finite(sample) {
@@ -104,7 +106,12 @@ pub fn p_above_zero(sample: &[f64]) -> Option<f64> {
     }
     let (mean, error) = (mean(sample), standard_error(sample));
     if error == 0.0 {
-        return Some(if mean > 0.0 { 0.0 } else { 1.0 });
+        let side = mean.partial_cmp(&0.0)?;
+        return Some(match side {
+            Ordering::Greater => 0.0,
+            Ordering::Equal => 0.5,
+            Ordering::Less => 1.0,
+        });
     }
     let t = StudentsT::new(0.0, 1.0, sample.len() as f64 - 1.0).ok()?;
     Some(t.cdf(-mean / error))
@@ -287,7 +294,8 @@ mod tests {
             assert!(close(p_above_zero(&shifted).unwrap(), p, 2e-5), "{shift}");
         }
         assert_eq!(p_above_zero(&[2.0, 2.0]), Some(0.0));
-        assert_eq!(p_above_zero(&[0.0, 0.0]), Some(1.0));
+        assert_eq!(p_above_zero(&[0.0, -0.0]), Some(0.5));
+        assert_eq!(p_above_zero(&[-2.0, -2.0]), Some(1.0));
         assert_eq!(p_above_zero(&[2.0]), None);
     }
 

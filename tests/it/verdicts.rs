@@ -221,10 +221,10 @@ fn a_claim_at_the_truth_is_left_open_in_95_of_100_worlds() {
 }
 
 /// Round robin against random over ten exponential servers at 90 % load reduces the mean response
-/// time by 43.397 % exactly (`src/experiment/validation/queueing.csv`): 40 % must be confirmed, 45 % refuted, and
-/// 43.40 % left open. One world, of 160 replications of 54,000 requests: that such a claim is left
-/// open in 95 of 100 worlds is tried on smaller ones above, and on 2,000 of normal numbers in
-/// `experiment/verdict/statistic.rs`.
+/// time by 43.397 % exactly (`src/experiment/validation/queueing.csv`): 40 % must be confirmed, 45
+/// % refuted, and 43.40 % left open. One world, of 160 replications of 54,000 requests: that such a
+/// claim is left open in 95 of 100 worlds is tried on smaller ones above, and on 2,000 of normal
+/// numbers in `experiment/verdict/statistic.rs`.
 #[test]
 fn the_known_gain_of_round_robin_over_random() {
     let amounts = ["40%", "45%", "43.40%"];

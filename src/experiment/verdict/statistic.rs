@@ -1,8 +1,10 @@
 //! The test itself, on nothing but numbers, so that it can be tried on made-up ones.
 
+use super::Outlook;
 use crate::stats::alpha::Alpha;
 use crate::stats::equivalence::TwoOneSided;
 use crate::stats::mean::{self, interval};
+use crate::stats::needed;
 
 /// What the numbers say of a claim.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -36,13 +38,24 @@ pub fn decide(forms: &[Vec<f64>], alpha: Alpha) -> Decision {
     }
 }
 
-/// The form that a decision waits for: the one farthest below 0, or, where all are above, the
-/// nearest to it.
-pub(super) fn deciding(forms: &[Vec<f64>]) -> Option<&Vec<f64>> {
-    let distance = |form: &Vec<f64>| mean::estimate(form).map_or(f64::NAN, |e| e.mean);
-    forms
-        .iter()
-        .min_by(|a, b| distance(a).total_cmp(&distance(b)))
+/// What would decide forms that are open: as many replications as the last of them needs to come
+/// clear of 0 where all lie above it, and as the first of those below needs else. Not those of the
+/// form whose mean is nearest to 0: of two with different spread, another may be the last.
+pub(super) fn outlook(forms: &[Vec<f64>], alpha: Alpha) -> Outlook {
+    let mean = |form: &Vec<f64>| mean::estimate(form).map_or(f64::NAN, |e| e.mean);
+    if forms.iter().any(|form| form.iter().all(|z| *z == 0.0)) {
+        return Outlook::AtBound;
+    }
+    let needed = |form: &Vec<f64>| needed::replications(form, alpha);
+    let below = forms.iter().filter(|form| mean(form) < 0.0);
+    let first = below.clone().filter_map(needed).min();
+    let count = if below.count() > 0 {
+        first
+    } else {
+        let all: Option<Vec<usize>> = forms.iter().map(needed).collect();
+        all.and_then(|all| all.into_iter().max())
+    };
+    count.map_or(Outlook::Unknown, Outlook::Replications)
 }
 
 #[cfg(test)]

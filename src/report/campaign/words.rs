@@ -65,7 +65,13 @@ pub(super) fn name(campaign: &Campaign) -> &str {
 }
 
 fn row(name: &str, judged: &Judgement) -> Vec<String> {
-    let verdict = format!("{} {}", mark(judged), judged.verdict.name());
+    let instead = match judged.verdict {
+        Verdict::Refuted(instead) | Verdict::Unattainable(instead) => {
+            format!(", {}", in_place(instead))
+        }
+        _ => String::new(),
+    };
+    let verdict = format!("{} {}{instead}", mark(judged), judged.verdict.name());
     let effect = judged.effect;
     let metric = judged.claim.metric;
     let difference = effect.map_or_else(
@@ -100,8 +106,11 @@ fn group(verdict: &Verdict) -> String {
     match verdict {
         Verdict::Confirmed(band) => format!("confirmed{}", in_band(*band)),
         Verdict::Refuted(instead) => format!("refuted, {}", in_place(*instead)),
-        Verdict::Unattainable => "unattainable, the baseline being too good".to_owned(),
-        Verdict::Undecided { .. } => "undecided".to_owned(),
+        Verdict::Unattainable(instead) => format!(
+            "unattainable, the baseline being too good (instead: {})",
+            in_place(*instead)
+        ),
+        Verdict::Undecided(_) => "undecided".to_owned(),
         Verdict::Identical => "identical to the baseline".to_owned(),
         Verdict::Invalid(_) => "not to be judged".to_owned(),
     }
@@ -146,24 +155,27 @@ fn conclusion(judged: &[(&str, &Judgement)]) -> String {
 
 /// What the scenarios in which it fails have in common.
 fn why(judged: &[(&str, &Judgement)]) -> String {
-    let unattainable = judged
-        .iter()
-        .any(|(_, j)| matches!(j.verdict, Verdict::Unattainable));
-    let Some(claim) = judged.first().map(|(_, j)| &j.claim) else {
-        return String::new();
-    };
-    if !unattainable {
-        let opposite = judged
-            .iter()
-            .any(|(_, j)| matches!(j.verdict, Verdict::Refuted(Instead::Regression)));
-        let worse = " Where it is the opposite, the baseline is the better choice.";
-        return if opposite {
-            worse.to_owned()
-        } else {
-            String::new()
-        };
+    let any = |is: fn(&Verdict) -> bool| judged.iter().any(|(_, j)| is(&j.verdict));
+    let mut text = String::new();
+    if any(|verdict| matches!(verdict, Verdict::Unattainable(_))) {
+        text += &judged.first().map_or_else(String::new, |(_, j)| room(j));
     }
-    let room = match claim.relation {
+    let opposite = |verdict: &Verdict| {
+        use Instead::Regression;
+        matches!(
+            verdict,
+            Verdict::Refuted(Regression) | Verdict::Unattainable(Regression)
+        )
+    };
+    if any(opposite) {
+        text += " Where it is the opposite, the baseline is the better choice.";
+    }
+    text
+}
+
+/// What the best of baselines leaves.
+fn room(judged: &Judgement) -> String {
+    match judged.claim.relation {
         Relation::IncreasesByAtLeast(Amount::Relative(share)) => format!(
             " A baseline that succeeds in more than {:.2} % leaves no room for {} % more.",
             100.0 / (1.0 + share),
@@ -175,25 +187,7 @@ fn why(judged: &[(&str, &Judgement)]) -> String {
             value * 100.0
         ),
         _ => String::new(),
-    };
-    room + &lowered(judged)
-}
-
-/// Where what cannot be attained is not even approached: the strategy does worse.
-fn lowered(judged: &[(&str, &Judgement)]) -> String {
-    let lower = judged.iter().filter(|(_, judged)| {
-        let interval = judged.effect.and_then(|effect| effect.difference.interval);
-        matches!(judged.verdict, Verdict::Unattainable)
-            && interval.is_some_and(|interval| interval.high < 0.0)
-    });
-    let names: Vec<&str> = lower.map(|(name, _)| *name).collect();
-    if names.is_empty() {
-        return String::new();
     }
-    format!(
-        " Among these, it is even lower than the baseline in {}.",
-        names.join(", ")
-    )
 }
 
 /// How recovery went under the system itself, of all faults of all scenarios.

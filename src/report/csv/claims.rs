@@ -3,7 +3,7 @@
 use super::{Row, ends, file, header, range_name};
 use crate::experiment::claim::{Amount, Claim, Expectation, Relation};
 use crate::experiment::results::ScenarioResults;
-use crate::experiment::verdict::{Judgement, Met, Verdict};
+use crate::experiment::verdict::{Judgement, Met, Outlook, Verdict};
 use crate::report::claims::{detail, threshold_detail};
 use crate::report::directory::File;
 use crate::report::number::{derived, derived_or_empty};
@@ -68,7 +68,7 @@ pub(in crate::report) fn row(judged: &Judgement) -> Row {
     };
     let text = |text: &str| text.to_owned();
     let needed = match judged.verdict {
-        Verdict::Undecided { needed } => needed,
+        Verdict::Undecided(Outlook::Replications(needed)) => Some(needed),
         _ => None,
     };
     let mut row = vec![

@@ -6,7 +6,7 @@ use crate::experiment::gallery::Chart;
 use crate::experiment::metric::{Metric, Metrics};
 use crate::experiment::results::ScenarioResults;
 use crate::experiment::sweep::{CellResults, SweepResults};
-use crate::experiment::verdict::{Instead, Judgement, Met, Outcome, Verdict};
+use crate::experiment::verdict::{Instead, Judgement, Met, Outcome, Outlook, Verdict};
 use crate::report::fixture::Shape;
 use crate::rng::{Purpose, Rng, Streams};
 use crate::stats::alpha::Alpha;
@@ -235,7 +235,7 @@ fn said(claims: Vec<Judgement>, thresholds: Vec<Met>) -> String {
 fn the_index_counts_what_came_otherwise_than_expected() {
     let yes = |expect| judged(Verdict::Confirmed(None), expect);
     let no = |expect| judged(Verdict::Refuted(Instead::NoChange), expect);
-    let open = || judged(Verdict::Undecided { needed: None }, None);
+    let open = || judged(Verdict::Undecided(Outlook::Unknown), None);
     let refuted = Some(Expectation::Refuted);
     for (claims, thresholds, said_of_it) in [
         (vec![], vec![], "none stated"),
@@ -272,7 +272,7 @@ fn verdicts_stand_below_what_a_scenario_shows_as_they_are() {
             Verdict::Refuted(Instead::NoChange),
             Some(Expectation::Confirmed),
         ),
-        judged(Verdict::Undecided { needed: None }, None),
+        judged(Verdict::Undecided(Outlook::Unknown), None),
     ];
     results.verdicts.thresholds = vec![met(Outcome::Failed)];
     let page = page(&results);
