@@ -10,7 +10,7 @@ mod product;
 mod threshold;
 mod value;
 
-pub use product::{ProductClaim, SETTINGS, claims as product_claims};
+pub use product::{ProductClaim, SETTINGS, SYSTEM, claims as product_claims};
 pub use threshold::{Comparison, Threshold};
 pub use value::shown;
 

@@ -28,8 +28,8 @@ pub struct ScenarioResults {
 
 impl ScenarioResults {
     /// Adds the replications that follow: their metrics, what they saw of the faults, and the
-    /// attempts by account. That is what claims are judged by; pooled distributions and the course
-    /// over time stay those of the first part.
+    /// attempts by account, successful and in all. That is what claims are judged by; pooled
+    /// distributions and the course over time stay those of the first part.
     pub fn append(&mut self, more: Self) {
         self.interrupted |= more.interrupted;
         for (mine, theirs) in self.strategies.iter_mut().zip(more.strategies) {
@@ -44,6 +44,7 @@ impl ScenarioResults {
             }
             for (mine, theirs) in mine.accounts.iter_mut().zip(theirs.accounts) {
                 mine.attempts += theirs.attempts;
+                mine.successes += theirs.successes;
             }
         }
     }

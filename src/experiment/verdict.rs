@@ -19,6 +19,7 @@ mod tests;
 mod threshold;
 mod world;
 
+pub(super) use guards::SURVIVORS;
 pub use reason::Reason;
 pub use statistic::{Decision, decide};
 pub use threshold::{Met, Outcome};

@@ -88,6 +88,25 @@ impl Metric {
         name.starts_with("latency_") || name.starts_with("first_token_")
     }
 
+    /// Whether it says how long queues are. Where they grow for ever, such a number is one of the
+    /// length of the run: besides times, what is done in time, who finds nobody free, and what is
+    /// asked again while an answer is under way.
+    #[must_use]
+    pub fn depends_on_queues(self) -> bool {
+        self.is_latency()
+            || matches!(
+                self,
+                Self::Goodput
+                    | Self::RejectedRate
+                    | Self::WaitedRate
+                    | Self::LeastBadShare
+                    | Self::CacheHitRate
+                    | Self::CoalescedRate
+                    | Self::BrierScore
+                    | Self::CalibrationError
+            )
+    }
+
     /// Whether it is over successes only, so that a strategy can win by failing the slow ones.
     #[must_use]
     pub fn leaves_failures_out(self) -> bool {
@@ -95,6 +114,13 @@ impl Metric {
             self.population(),
             Population::Successes | Population::StreamingSuccesses
         )
+    }
+
+    /// The same time over successes alone, if it is one over all requests.
+    #[must_use]
+    pub fn over_successes(self) -> Option<Self> {
+        let over_all = self.is_latency() && !self.leaves_failures_out();
+        Self::from_name(&self.name().replace("_all_", "_ok_")).filter(|_| over_all)
     }
 
     /// The metric of this name, or of this short name: `mean`, `p50`, `p90`, `p95`, `p99` and
@@ -151,6 +177,13 @@ mod tests {
             Population::Requests
         );
         assert!(!Metric::SuccessRate.leaves_failures_out());
+        assert!(Metric::Goodput.depends_on_queues() && first_token.depends_on_queues());
+        assert!(!Metric::SuccessRate.depends_on_queues());
+        let over_successes = Metric::LatencyMeanAll.over_successes();
+        assert_eq!(over_successes, Some(Metric::LatencyMeanOk));
+        let none = [Metric::LatencyMeanOk, Metric::SuccessRate];
+        assert!(none.iter().all(|metric| metric.over_successes().is_none()));
+        assert!(!Metric::CostPer1kSuccesses.depends_on_queues());
         assert_eq!(Metric::named("p99"), Some(Metric::LatencyP99All));
         assert_eq!(Metric::named("success_rate"), Some(Metric::SuccessRate));
         assert_eq!(Metric::named("p98"), None);

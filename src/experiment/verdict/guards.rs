@@ -1,6 +1,6 @@
 //! Guards: ways in which honest arithmetic misleads, each looked for before a verdict is given.
 
-use super::{Decision, Pair, Reason, Series};
+use super::{Cautions, Decision, Pair, Reason, Series};
 use crate::experiment::metric::{Metric, Population};
 use crate::experiment::results::{Counts, ReplicationResults};
 use crate::stats::alpha::Alpha;
@@ -12,7 +12,7 @@ use crate::stats::sign::Signs;
 const BEYOND: f64 = 100.0;
 
 /// Success rates that differ by more make times over successes incomparable: 0.1 points.
-const SURVIVORS: f64 = 0.001;
+pub(in crate::experiment) const SURVIVORS: f64 = 0.001;
 
 /// Whether there is anything to judge at all.
 pub(super) fn before(pair: &Pair) -> Option<Reason> {
@@ -25,19 +25,20 @@ pub(super) fn before(pair: &Pair) -> Option<Reason> {
 /// Whether it would be a fair comparison.
 pub(super) fn fairness(pair: &Pair) -> Option<Reason> {
     let metric = pair.claim.metric;
-    let is_time = metric.is_latency();
     let mut both = [&pair.a, &pair.b].into_iter();
-    let overloaded = both
-        .clone()
-        .find_map(|series| series.cautions.overloaded.clone());
-    if let Some(overloaded) = overloaded.filter(|_| is_time) {
-        return Some(overloaded);
-    }
-    let heavy = both.any(|series| series.cautions.heavy_tail);
-    if heavy && is_time && metric.tail().is_none() {
-        return Some(Reason::HeavyTail);
-    }
-    survivors(pair)
+    both.find_map(|series| meaningless(metric, series))
+        .or_else(|| survivors(pair))
+}
+
+/// Whether the world is one in which the metric has no mean to speak of.
+pub(super) fn meaningless(metric: Metric, series: &Series) -> Option<Reason> {
+    let Cautions {
+        overloaded,
+        heavy_tail,
+    } = &series.cautions;
+    let heavy = *heavy_tail && metric.is_latency() && metric.tail().is_none();
+    let overloaded = overloaded.clone().filter(|_| metric.depends_on_queues());
+    overloaded.or_else(|| heavy.then_some(Reason::HeavyTail))
 }
 
 /// Whether the t test decided one way, and the signs of the replications the other.

@@ -297,6 +297,7 @@ fn cautions_of_the_world_forbid_means_only() {
             let value = latency + 0.01 * noise(at);
             vec![
                 (MEAN, value),
+                (Metric::Goodput, value),
                 (Metric::LatencyP50All, value),
                 (RATE, 0.5 * value),
             ]
@@ -330,6 +331,9 @@ fn cautions_of_the_world_forbid_means_only() {
         }),
     };
     assert!(reason(judge_with(&median, &overloaded)).contains("1.05 times"));
+    // What is done in time is the less, the longer queues have grown.
+    let goodput = claim(Metric::Goodput, Relation::ReducesByAtLeast(Relative(0.2)));
+    assert!(reason(judge_with(&goodput, &overloaded)).contains("grows for ever"));
     let rate = claim(RATE, Relation::ReducesByAtLeast(Relative(0.2)));
     assert_eq!(
         judge_with(&rate, &overloaded).verdict,
@@ -431,6 +435,53 @@ fn a_threshold_is_met_only_if_it_is_shown() {
     let constant = series("a", &constant);
     assert_eq!(outcome(Comparison::AtMost, 2.0, &constant), Outcome::Passed);
     assert_eq!(outcome(Comparison::Less, 2.0, &constant), Outcome::Failed);
+}
+
+/// A mean that says nothing meets no demand, as it confirms no claim.
+#[test]
+fn thresholds_have_the_guards_of_claims() {
+    let mean = around(10, MEAN, 1.0, 0.01);
+    let of = |cautions: Cautions| {
+        let series = Series {
+            cautions,
+            ..series("a", &mean)
+        };
+        let demand = Threshold {
+            strategy: None,
+            metric: MEAN,
+            comparison: Comparison::Less,
+            bound: 2.0,
+        };
+        threshold::check(&demand, std::slice::from_ref(&series))[0]
+            .outcome
+            .clone()
+    };
+    assert_eq!(of(Cautions::default()), Outcome::Passed);
+    let heavy_tail = Cautions {
+        heavy_tail: true,
+        ..Cautions::default()
+    };
+    assert_eq!(of(heavy_tail), Outcome::Invalid(Reason::HeavyTail));
+    let overloaded = Reason::Overloaded {
+        strategy: "a".into(),
+        account: "x".into(),
+        utilisation: 1.05,
+    };
+    let cautions = Cautions {
+        overloaded: Some(overloaded.clone()),
+        ..Cautions::default()
+    };
+    assert_eq!(of(cautions), Outcome::Invalid(overloaded));
+}
+
+/// 0.1 + 0.2 is 0.3 as far as numbers have digits, on whichever side of it.
+#[test]
+fn rounding_meets_no_threshold_and_misses_none() {
+    let sum = around(10, Metric::LatencyP99All, 0.1 + 0.2, 0.0);
+    let sum = series("a", &sum);
+    assert_eq!(outcome(Comparison::AtMost, 0.3, &sum), Outcome::Passed);
+    assert_eq!(outcome(Comparison::AtLeast, 0.3, &sum), Outcome::Passed);
+    assert_eq!(outcome(Comparison::Greater, 0.3, &sum), Outcome::Failed);
 }
 
 #[test]

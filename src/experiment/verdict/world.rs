@@ -38,7 +38,11 @@ pub(super) fn cautions(scenario: &Scenario, arm: &Arm, results: &StrategyResults
 }
 
 /// The account with the highest offered load, if that is more than it can do. Known where arrivals
-/// have one rate, nothing breaks, and the capacity is that of slots or shared servers.
+/// have one rate, and nothing breaks.
+///
+/// Counted are successful attempts of measured requests: what was refused or failed takes next to
+/// no time, and a warm-up that was shorter or longer changes nothing, because its requests are not
+/// counted and its time is not either. All of them end, however late, because nobody gives up.
 fn overloaded(scenario: &Scenario, results: &StrategyResults) -> Option<Reason> {
     let upstream = &scenario.upstream;
     let calm = upstream.faults.is_empty() && upstream.incidents.is_empty();
@@ -52,8 +56,8 @@ fn overloaded(scenario: &Scenario, results: &StrategyResults) -> Option<Reason> 
     let seconds = measured * results.replications.len() as f64;
     let accounts = upstream.accounts.iter().zip(&results.accounts).enumerate();
     let loads = accounts.filter_map(|(at, (behaviour, totals))| {
-        let busy = totals.attempts as f64 / seconds * mean_service(scenario, behaviour)?;
-        Some((busy / servers(behaviour)?, at))
+        let busy = totals.successes as f64 / seconds * mean_service(scenario, behaviour)?;
+        Some((busy / most_work(behaviour)?, at))
     });
     let (utilisation, at) = loads.max_by(|a, b| a.0.total_cmp(&b.0))?;
     (utilisation >= 1.0).then(|| Reason::Overloaded {
@@ -63,36 +67,72 @@ fn overloaded(scenario: &Scenario, results: &StrategyResults) -> Option<Reason> 
     })
 }
 
+/// Whether arrivals have one mean rate all the time.
 fn is_stationary(arrivals: &Arrivals) -> bool {
     match arrivals {
-        Arrivals::Poisson { .. }
-        | Arrivals::Constant { .. }
-        | Arrivals::Gamma { .. }
-        | Arrivals::Mmpp(_) => true,
-        Arrivals::Clients(clients) => clients.iter().all(|one| is_stationary(&one.arrivals)),
-        _ => false,
+        Arrivals::Clients(clients) => clients.iter().all(|one| rate(&one.arrivals).is_some()),
+        one => rate(one).is_some(),
     }
 }
 
-/// Work that an account can do in a second, in seconds of an attempt that runs alone, where those
-/// that find no room wait without bound.
-fn servers(behaviour: &AccountBehaviour) -> Option<f64> {
-    match behaviour.capacity {
-        Capacity::Slots { servers, queue, .. } if queue == u32::MAX => Some(f64::from(servers)),
+/// The mean rate per second of arrivals that have one all the time, and are not several clients'.
+fn rate(arrivals: &Arrivals) -> Option<f64> {
+    match arrivals {
+        Arrivals::Poisson { rate } | Arrivals::Constant { rate } | Arrivals::Gamma { rate, .. } => {
+            Some(rate.as_per_second())
+        }
+        Arrivals::Mmpp(bursts) => Some(bursts.rate.as_per_second()),
         _ => None,
+    }
+}
+
+/// Work that an account does in a second when its queue grows, in seconds of an attempt that runs
+/// alone; only where those that find no room wait without bound. Where all run at once and none
+/// slows another down without end, there is no queue that could grow.
+fn most_work(behaviour: &AccountBehaviour) -> Option<f64> {
+    match &behaviour.capacity {
+        Capacity::Slots { servers, queue, .. } => {
+            (*queue == u32::MAX).then_some(f64::from(*servers))
+        }
+        Capacity::Shared {
+            speeds,
+            limit,
+            queue,
+            ..
+        } => (*queue == u32::MAX || *limit == u32::MAX).then(|| speeds.together(*limit)),
+        Capacity::Unlimited | Capacity::LoadDependent { .. } => None,
     }
 }
 
 /// Mean time of an answer over the classes that the account serves.
 fn mean_service(scenario: &Scenario, behaviour: &AccountBehaviour) -> Option<f64> {
-    let served = scenario.workload.classes.iter().filter_map(|class| {
+    let classes = scenario.workload.classes.iter().zip(weights(scenario));
+    let served = classes.filter_map(|(class, weight)| {
         let law = service(scenario, behaviour, class.model)?;
-        Some((class.weight, moments(law, class).0))
+        Some((weight, moments(law, class).0))
     });
     let (weights, sum) = served.fold((0.0, 0.0), |(weights, sum), (weight, mean)| {
         (weights + weight, sum + weight * mean)
     });
     (weights > 0.0).then(|| sum / weights)
+}
+
+/// How often each class is asked for, relative to the others: of clients, by their rates and their
+/// own weights.
+fn weights(scenario: &Scenario) -> Vec<f64> {
+    let classes = &scenario.workload.classes;
+    let Arrivals::Clients(clients) = &scenario.workload.arrivals else {
+        return classes.iter().map(|class| class.weight).collect();
+    };
+    let mut weights = vec![0.0; classes.len()];
+    for client in clients {
+        let sum: f64 = client.classes.iter().map(|(_, weight)| weight).sum();
+        let rate = rate(&client.arrivals).unwrap_or(0.0);
+        for (class, weight) in &client.classes {
+            weights[class.at()] += rate * weight / sum;
+        }
+    }
+    weights
 }
 
 fn service<'a>(

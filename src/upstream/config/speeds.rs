@@ -160,6 +160,12 @@ impl Speeds {
             }
         }
     }
+
+    /// Work that `n` attempts do together in a unit of time, relative to one that runs alone.
+    #[must_use]
+    pub fn together(&self, n: u32) -> f64 {
+        f64::from(n) * (self.of(n).units() as f64 / Speed::ONE as f64)
+    }
 }
 
 /// A speed from 0 to 1 as a whole number; a floating-point number has fewer digits than that.
@@ -183,6 +189,15 @@ mod tests {
         assert_eq!(Speeds::servers(0), Speeds::servers(1));
         assert_eq!(Speeds::servers(1).of(3).units(), (1u64 << 63).div_ceil(3));
         assert_eq!(Speeds::servers(u32::MAX).of(u32::MAX).units(), 1 << 63);
+    }
+
+    #[test]
+    fn work_done_together() {
+        let three = Speeds::servers(3);
+        let found = [1, 3, 6, u32::MAX].map(|n| three.together(n).round());
+        assert_eq!(found, [1.0, 3.0, 3.0, 3.0]);
+        let [base, each] = [9, 1].map(Duration::from_millis);
+        assert_eq!(Speeds::iteration(base, each, 11).together(11), 5.5);
     }
 
     #[test]
