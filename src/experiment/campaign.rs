@@ -3,16 +3,19 @@
 //! Replications come in the steps of the looks. Those already run are kept, because a replication
 //! is a function of its number: running 20 gives the first 10 again.
 
+mod answered;
 mod recovery;
 
+pub use answered::{Answered, answered};
 pub use recovery::{LIMIT_S, Recovery, Times, recoveries};
 
-use super::claim::Claim;
+use super::claim::{Claim, SYSTEM};
 use super::results::ScenarioResults;
 use super::run::{RunError, RunOptions, run_range};
 use super::scenario::Scenario;
 use super::verdict::{self, Judgement, Plan, Verdict};
 use crate::stats::alpha::LOOKS;
+use crate::time::Duration;
 
 /// What became of the claims about one scenario.
 #[derive(Clone, Debug)]
@@ -21,6 +24,33 @@ pub struct Campaign {
     pub results: ScenarioResults,
     /// Verdicts, in the order of the claims.
     pub judgements: Vec<Judgement>,
+    /// How the breaker of the system under test comes back; `None` where it has none.
+    pub reopening: Option<Reopening>,
+}
+
+/// How long a breaker refuses, and what it takes to close it again.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Reopening {
+    /// Its open time.
+    pub first: Duration,
+    /// The longest that it can grow to; the same where it does not grow.
+    pub longest: Duration,
+    /// Successful probes in a row.
+    pub probes: u32,
+}
+
+impl Reopening {
+    /// That of the system under test in a scenario.
+    fn of_system(scenario: &Scenario) -> Option<Self> {
+        let system = scenario.arms.iter().find(|arm| arm.name == SYSTEM)?;
+        let breaker = system.routing.breaker?;
+        let first = breaker.open_time;
+        Some(Self {
+            first,
+            longest: breaker.open_time_growth.map_or(first, |growth| growth.cap),
+            probes: breaker.successes_to_close,
+        })
+    }
 }
 
 /// Runs a scenario look by look, at most `most` replications, until no claim is undecided. The
@@ -61,6 +91,7 @@ pub fn run_by_looks(
         campaign = Some(Campaign {
             results,
             judgements,
+            reopening: Reopening::of_system(scenario),
         });
         if !goes_on {
             break;

@@ -3,9 +3,11 @@
 //! A claim without a scenario holds in general only where every scenario confirms it. What a reader
 //! wants is the matrix, and in words: where it holds, where it does not, and what is there instead.
 
+mod beside;
 mod chart;
 mod csv;
 mod page;
+mod recovery;
 mod words;
 
 use super::directory::{self, File};

@@ -11,6 +11,7 @@ use std::fs;
 use std::sync::atomic::AtomicBool;
 
 /// Queues with exponential service of mean 1 s and nothing else: no deadline, breaker or retry.
+#[derive(Clone, Copy)]
 struct Queues<'a> {
     accounts: u32,
     rate: &'a str,
@@ -18,6 +19,7 @@ struct Queues<'a> {
     duration: u32,
     replications: u32,
     service: &'a str,
+    capacity: &'a str,
     routing: &'a str,
     strategies: &'a str,
     /// Keys of the top: `thresholds`.
@@ -33,6 +35,7 @@ const PLAIN: Queues = Queues {
     duration: 800,
     replications: 10,
     service: "{ kind = \"exponential\", mean = \"1s\" }",
+    capacity: "{ slots = 1 }",
     routing: "deadline = \"none\"\nbreaker = false\nmax_attempts = 1",
     strategies: "\"round_robin\", \"random\"",
     top: "",
@@ -48,6 +51,7 @@ impl Queues<'_> {
             duration,
             replications,
             service,
+            capacity,
             routing,
             strategies,
             top,
@@ -70,7 +74,7 @@ impl Queues<'_> {
             provider = "custom"
             models = ["m"]
             max_in_flight = 4294967295
-            capacity = {{ slots = 1 }}
+            capacity = {capacity}
             [workload]
             arrivals = "poisson"
             rate = "{rate}"
@@ -288,6 +292,45 @@ fn an_overloaded_world_without_patience_has_no_means() {
     assert!(!matches!(verdict, Verdict::Invalid(_)), "{verdict:?}");
 }
 
+/// Whatever the far end is like, as long as what finds no room waits without bound: shared servers,
+/// and batches of at most four, which do 1.6 times the work of one. At 105 % of what each can do
+/// the claim is refused, and at 90 % it is judged, for any length of the warm-up: its requests are
+/// not counted, and neither is its time.
+#[test]
+fn overload_is_seen_at_every_kind_of_far_end() {
+    for (capacity, work) in [
+        ("{ slots = 2 }", 2.0),
+        ("{ processor_sharing = 1 }", 1.0),
+        ("{ processor_sharing = 2, limit = 8 }", 2.0),
+        (
+            "{ batching = { base = \"10ms\", per_request = \"10ms\" }, max_batch = 4 }",
+            1.6,
+        ),
+    ] {
+        for (load, warmup) in [(1.05, 10), (1.05, 700), (0.9, 10), (0.9, 700)] {
+            let rate = format!("{}rps", 3.0 * work * load);
+            let more = claim("round_robin", "random", "mean", "1%");
+            let world = Queues {
+                rate: &rate,
+                warmup,
+                duration: 2_000,
+                capacity,
+                more: &(more
+                    + "[[claims]]\nmetric = \"goodput_rps\"\nstrategy = \"round_robin\"\n\
+                         baseline = \"random\"\nrelation = \"no_worse\"\namount = \"1%\"\n"),
+                top: "thresholds = [\"mean < 1h\"]",
+                ..PLAIN
+            };
+            let verdicts = world.results().verdicts;
+            let refused = [0, 1].map(|at| verdicts.claims[at].verdict.name() == "invalid");
+            let unmet = verdicts.thresholds[0].outcome.name() == "invalid";
+            let (claims, expected) = ([refused[0], refused[1]], load > 1.0);
+            let what = format!("{capacity} at {load}, warm-up {warmup}: {verdicts:?}");
+            assert_eq!((claims, unmet), ([expected; 2], expected), "{what}");
+        }
+    }
+}
+
 #[test]
 fn tails_that_decide_the_mean_are_refused() {
     let more = claim("round_robin", "random", "mean", "10%")
@@ -297,10 +340,14 @@ fn tails_that_decide_the_mean_are_refused() {
         duration: 2_000,
         // Mean 1.0 s, and a squared variation of 64, far more than a hundredth of the 570 requests.
         service: "{ kind = \"pareto\", low = \"350ms\", high = \"20h\", shape = 1.5 }",
+        top: "thresholds = [\"mean < 1h\", \"p50 < 1h\"]",
         more: &more,
         ..PLAIN
     };
-    let judged = heavy.claims();
+    let verdicts = heavy.results().verdicts;
+    let outcomes = [0, 2].map(|at| verdicts.thresholds[at].outcome.name());
+    assert_eq!(outcomes, ["invalid", "passed"]);
+    let judged = verdicts.claims;
     let text = reason(&judged[0]);
     assert!(text.contains("single requests decide the mean"), "{text}");
     // The median is none the worse for it.
@@ -414,12 +461,81 @@ fn the_claims_of_the_product_are_judged() {
         first.starts_with("pool,success-gain,false,") && first.contains("confirmed"),
         "{first}"
     );
+    // What the change of latency is made of stands beside it.
+    for text in [
+        "answered alone, %",
+        "The success rates of the two differ in 1 (pool)",
+        "Confirmed by failures that did not happen",
+        "With an open time of 60 s nothing can be restored sooner",
+        "among 1 of them up to 0.05 false verdicts",
+    ] {
+        let said = words(&done.stdout);
+        assert!(page.contains(text) && said.contains(text), "{text}\n{said}");
+    }
+    let latency = csv
+        .lines()
+        .find(|line| line.contains(",latency-gain,false,"));
+    let cells: Vec<&str> = latency.unwrap().rsplitn(7, ',').collect();
+    assert!(cells[..6].iter().all(|cell| !cell.is_empty()), "{cells:?}");
+    assert!(first.ends_with(",,,,,,"), "{first}");
     let few = run(
         folder.path(),
         ["claims", "--replications", "9", "pool.toml"],
     )
     .expect(2);
     assert!(few.stderr.contains("10"), "{}", few.stderr);
+}
+
+/// A text without its line breaks.
+fn words(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// What is said of recovery is about this scenario: its own open time, nothing of a breaker where
+/// there is none, and nothing at all where nothing went wrong.
+#[test]
+fn what_is_said_of_recovery_is_about_the_scenario() {
+    let outage = "[[faults]]\nkind = \"outage\"\naccounts = \"a-1\"\nstart = \"200s\"\n\
+                  duration = \"200s\"\n";
+    let base = Queues {
+        service: "\"200ms\"",
+        ..PLAIN
+    };
+    let said = |routing: &str, more: &str| {
+        let text = Queues {
+            routing,
+            more,
+            ..base
+        };
+        let folder = empty_folder();
+        fs::write(folder.path().join("pool.toml"), text.text()).unwrap();
+        let args = ["claims", "pool.toml", "--replications", "10"];
+        let done = run(folder.path(), args).expect(0);
+        let page = fs::read_to_string(folder.path().join("results/claims/README.md")).unwrap();
+        (words(&done.stdout), page)
+    };
+    let calm = said("deadline = \"20s\"", "");
+    let bare = said("deadline = \"20s\"\nbreaker = false", outage);
+    let quick = said(
+        "deadline = \"20s\"\nbreaker = { open_time = \"10s\" }",
+        outage,
+    );
+    for (text, page) in [&calm, &bare] {
+        assert!(
+            !text.contains("open time") && !page.contains("open time"),
+            "{text}"
+        );
+    }
+    assert!(
+        !calm.0.contains("recovery") && !calm.1.contains("## recovery"),
+        "{}",
+        calm.1
+    );
+    assert!(bare.1.contains("## recovery"), "{}", bare.1);
+    for said in [quick.0, quick.1] {
+        assert!(said.contains("With an open time of 10 s nothing"), "{said}");
+        assert!(said.contains("leaves 50 s for the probes") && !said.contains("of 60 s"));
+    }
 }
 
 /// What the main job writes, prints and exits with.
@@ -462,7 +578,7 @@ fn the_main_job_judges() {
     assert_eq!(json["thresholds"][2]["outcome"], "passed");
     // Fewer replications than the first look: nothing is as expected, and results are written.
     let few = run(folder.path(), ["--replications", "5", "met.toml"]).expect(99);
-    let words = few.stdout.split_whitespace().collect::<Vec<_>>().join(" ");
+    let words = words(&few.stdout);
     let why = "the first look is after 10 replications, and there are 5";
     assert!(words.contains(why), "{words}");
     assert!(

@@ -10,6 +10,9 @@ use super::{Amount, Claim, Relation};
 use crate::experiment::metric::Metric;
 use crate::stats::alpha::Alpha;
 
+/// Name of the arm that is the system under test.
+pub const SYSTEM: &str = "smart";
+
 /// A claim about the product.
 #[derive(Clone, PartialEq, Debug)]
 pub struct ProductClaim {
@@ -48,7 +51,7 @@ pub fn claims() -> Vec<ProductClaim> {
                 same_resilience,
                 claim: Claim {
                     metric,
-                    strategy: "smart".to_owned(),
+                    strategy: SYSTEM.to_owned(),
                     baseline: against(baseline),
                     relation,
                     up_to: Some(most),

@@ -1,13 +1,15 @@
 //! `claims.csv`, as of a scenario with the scenario in front, and `recovery.csv`.
 
 use super::Claims;
-use crate::experiment::campaign::{Recovery, Times, recoveries};
-use crate::report::csv::{Row, claim_columns, claim_row, file, header};
+use crate::experiment::campaign::{Answered, Recovery, Times, answered, recoveries};
+use crate::report::csv::{Row, claim_columns, claim_row, ends, file, header};
 use crate::report::directory::File;
+use crate::report::number::derived_or_empty;
 
 pub(super) fn files(all: &Claims) -> Vec<File> {
     let mut names = header(&["scenario", "id", "same_resilience"]);
     names.extend(claim_columns());
+    names.extend(header(&BESIDE));
     let rows = all.campaigns.iter().flat_map(|campaign| {
         let judged = all.claims.iter().zip(&campaign.judgements);
         judged.map(|(product, judged)| {
@@ -15,6 +17,7 @@ pub(super) fn files(all: &Claims) -> Vec<File> {
             let mut row = vec![scenario, product.id.to_owned()];
             row.push(product.same_resilience.to_string());
             row.extend(claim_row(judged));
+            row.extend(beside(answered(&campaign.results, judged)));
             row
         })
     });
@@ -34,6 +37,26 @@ pub(super) fn files(all: &Claims) -> Vec<File> {
             .collect::<Vec<_>>()
     });
     vec![claims, file("recovery.csv", names, rows)]
+}
+
+/// Of claims about latency over all requests: what stands beside them.
+const BESIDE: [&str; 6] = [
+    "answered_relative_change",
+    "answered_relative_change_low",
+    "answered_relative_change_high",
+    "success_rate_difference",
+    "success_rate_difference_low",
+    "success_rate_difference_high",
+];
+
+fn beside(answered: Option<Answered>) -> Row {
+    let latency = answered.and_then(|it| it.latency);
+    let success = answered.and_then(|it| it.success_rate);
+    let mut row = vec![derived_or_empty(latency.map(|it| it.change))];
+    row.extend(ends(latency.and_then(|it| it.range.interval())));
+    row.push(derived_or_empty(success.map(|it| it.mean)));
+    row.extend(ends(success.and_then(|it| it.interval)));
+    row
 }
 
 fn row(scenario: &str, recovery: &Recovery) -> Row {

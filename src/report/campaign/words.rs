@@ -1,12 +1,14 @@
 //! Rows, conclusions and the terminal's text.
 
-use super::Claims;
-use crate::experiment::campaign::{Campaign, Times, recoveries};
+use super::{Claims, beside, recovery};
+use crate::experiment::campaign::{Answered, Campaign, answered};
 use crate::experiment::claim::{Amount, ProductClaim, Relation, shown};
 use crate::experiment::metric::Unit;
 use crate::experiment::verdict::{Instead, Judgement, Verdict};
 use crate::report::claims::{in_band, in_place, mark, wrapped};
 use crate::report::table::{aligned, percent, points};
+use crate::stats::alpha::Alpha;
+use crate::stats::mean::Estimate;
 
 /// A table of one claim: its title and, per scenario, the cells.
 pub(super) struct Matrix {
@@ -22,83 +24,130 @@ pub(super) struct Matrix {
 
 pub(super) fn text(all: &Claims) -> String {
     let mut text = String::new();
-    for matrix in matrices(all) {
+    for matrix in matrices(all, Room::Terminal) {
         text += &wrapped(&matrix.title);
         text += &aligned(&matrix.header, matrix.rows, 2);
         text += &wrapped(&matrix.conclusion);
         text.push('\n');
     }
-    let recovery = recovery_conclusions(all);
-    text + &recovery
-        .iter()
-        .map(|line| wrapped(line))
-        .collect::<String>()
+    for line in recovery::conclusions(all) {
+        text += &wrapped(&line);
+    }
+    text + &wrapped(&allowance(all))
+}
+
+/// Over what the allowance for error is divided, and how many false verdicts that lets through.
+pub(super) fn allowance(all: &Claims) -> String {
+    let alpha = all
+        .claims
+        .first()
+        .map_or(Alpha::FIVE_PERCENT, |one| one.claim.alpha);
+    let scenarios = all.campaigns.len();
+    format!(
+        "The chance of a false verdict is {:.0} % per scenario, over all looks and its {} claims. It \
+         is not divided over the scenarios, each of which is a question of its own: among {} of \
+         them up to {:.2} false verdicts are to be expected. \"In general\" needs no division: a \
+         claim holds so only where every scenario confirms it.",
+        alpha.value() * 100.0,
+        all.claims.len(),
+        scenarios,
+        alpha.value() * scenarios as f64
+    )
+}
+
+/// How much there is room for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Room {
+    /// Lines that must not break.
+    Terminal,
+    /// A page.
+    Page,
 }
 
 /// A table per claim, in their order.
-pub(super) fn matrices(all: &Claims) -> Vec<Matrix> {
+pub(super) fn matrices(all: &Claims, room: Room) -> Vec<Matrix> {
     let each = all.claims.iter().enumerate();
-    each.map(|(at, product)| matrix(all, at, product)).collect()
+    each.map(|(at, product)| matrix(all, at, product, room))
+        .collect()
 }
 
-fn matrix(all: &Claims, at: usize, product: &ProductClaim) -> Matrix {
+fn matrix(all: &Claims, at: usize, product: &ProductClaim, room: Room) -> Matrix {
     let resilience = if product.same_resilience {
         "with the same breaker and retries"
     } else {
         "without breaker and retries"
     };
-    let header = ["scenario", "verdict", "relative, %", "difference", "runs"];
-    let judged = || {
-        let campaigns = all.campaigns.iter();
-        campaigns.filter_map(move |one| Some((name(one), one.judgements.get(at)?)))
-    };
+    let judged = all.campaigns.iter().filter_map(|one| {
+        let judged = one.judgements.get(at)?;
+        let answered = answered(&one.results, judged);
+        Some((name(one), judged, answered))
+    });
+    let judged: Vec<Judged> = judged.collect();
+    let times = product.claim.metric.over_successes().is_some();
+    let mut header = vec!["scenario", "verdict", "relative, %"];
+    if room == Room::Page || !times {
+        header.push("difference");
+    }
+    if times {
+        header.extend(["answered alone, %", "success, points"]);
+    }
+    header.push("runs");
+    let row = |one: &Judged| row(one, times, room);
     Matrix {
         title: format!("{}: {}, {resilience}", product.id, product.claim),
-        header: header.map(str::to_owned).to_vec(),
-        rows: judged().map(|(name, judged)| row(name, judged)).collect(),
-        conclusion: conclusion(&judged().collect::<Vec<_>>()),
+        header: header.into_iter().map(str::to_owned).collect(),
+        rows: judged.iter().map(row).collect(),
+        conclusion: conclusion(&judged) + &beside::failures(&judged),
     }
 }
+
+/// Name of a scenario, the verdict there, and what stands beside it.
+pub(super) type Judged<'a> = (&'a str, &'a Judgement, Option<Answered>);
 
 pub(super) fn name(campaign: &Campaign) -> &str {
     &campaign.results.description.name
 }
 
-fn row(name: &str, judged: &Judgement) -> Vec<String> {
+fn row((name, judged, answered): &Judged, times: bool, room: Room) -> Vec<String> {
     let instead = match judged.verdict {
         Verdict::Refuted(instead) | Verdict::Unattainable(instead) => {
             format!(", {}", in_place(instead))
         }
         _ => String::new(),
     };
-    let verdict = format!("{} {}{instead}", mark(judged), judged.verdict.name());
-    let effect = judged.effect;
+    let mut row = vec![
+        (*name).to_owned(),
+        format!("{} {}{instead}", mark(judged), judged.verdict.name()),
+        percent(judged.effect.and_then(|effect| effect.relative)),
+    ];
+    if room == Room::Page || !times {
+        row.push(difference(judged));
+    }
+    if times {
+        row.push(percent(answered.and_then(|it| it.latency)));
+        let success = answered.and_then(|it| it.success_rate);
+        row.push(points(success.map(|success| Estimate {
+            interval: success.interval.filter(|_| room == Room::Page),
+            ..success
+        })));
+    }
+    row.push(judged.replications.to_string());
+    row
+}
+
+fn difference(judged: &Judgement) -> String {
+    let Some(effect) = judged.effect else {
+        return "-".to_owned();
+    };
     let metric = judged.claim.metric;
-    let difference = effect.map_or_else(
-        || "-".to_owned(),
-        |effect| match metric.unit() {
-            Unit::Share => {
-                format!("{} points", points(Some(effect.difference)))
-            }
-            _ => {
-                let of = |number| shown(metric, number);
-                let interval = effect.difference.interval;
-                let interval = interval.map(|i| format!(" [{}, {}]", of(i.low), of(i.high)));
-                format!(
-                    "{}{}",
-                    of(effect.difference.mean),
-                    interval.unwrap_or_default()
-                )
-            }
-        },
-    );
-    vec![
-        name.to_owned(),
-        verdict,
-        percent(effect.and_then(|effect| effect.relative)),
-        difference,
-        judged.replications.to_string(),
-    ]
+    if metric.unit() == Unit::Share {
+        return format!("{} points", points(Some(effect.difference)));
+    }
+    let of = |number| shown(metric, number);
+    let interval = effect.difference.interval;
+    let interval = interval.map(|i| format!(" [{}, {}]", of(i.low), of(i.high)));
+    let interval = interval.unwrap_or_default();
+    format!("{}{interval}", of(effect.difference.mean))
 }
 
 /// What a verdict says, in the words that scenarios are grouped by.
@@ -117,9 +166,9 @@ fn group(verdict: &Verdict) -> String {
 }
 
 /// Where a claim holds, where it does not, and what is there instead.
-fn conclusion(judged: &[(&str, &Judgement)]) -> String {
+fn conclusion(judged: &[Judged]) -> String {
     let mut groups: Vec<(String, Vec<&str>)> = vec![];
-    for (name, judgement) in judged {
+    for (name, judgement, _) in judged {
         let label = group(&judgement.verdict);
         match groups.iter_mut().find(|(known, _)| *known == label) {
             Some((_, names)) => names.push(name),
@@ -136,7 +185,7 @@ fn conclusion(judged: &[(&str, &Judgement)]) -> String {
     groups.sort_by_key(|(label, _)| order(label));
     let holds = judged
         .iter()
-        .filter(|(_, j)| j.holds() == Some(true))
+        .filter(|(_, j, _)| j.holds() == Some(true))
         .count();
     let parts: Vec<String> = groups
         .iter()
@@ -154,11 +203,11 @@ fn conclusion(judged: &[(&str, &Judgement)]) -> String {
 }
 
 /// What the scenarios in which it fails have in common.
-fn why(judged: &[(&str, &Judgement)]) -> String {
-    let any = |is: fn(&Verdict) -> bool| judged.iter().any(|(_, j)| is(&j.verdict));
+fn why(judged: &[Judged]) -> String {
+    let any = |is: fn(&Verdict) -> bool| judged.iter().any(|(_, j, _)| is(&j.verdict));
     let mut text = String::new();
     if any(|verdict| matches!(verdict, Verdict::Unattainable(_))) {
-        text += &judged.first().map_or_else(String::new, |(_, j)| room(j));
+        text += &judged.first().map_or_else(String::new, |(_, j, _)| room(j));
     }
     let opposite = |verdict: &Verdict| {
         use Instead::Regression;
@@ -188,54 +237,4 @@ fn room(judged: &Judgement) -> String {
         ),
         _ => String::new(),
     }
-}
-
-/// How recovery went under the system itself, of all faults of all scenarios.
-pub(super) fn recovery_conclusions(all: &Claims) -> Vec<String> {
-    let faults: Vec<_> = all
-        .campaigns
-        .iter()
-        .flat_map(|campaign| {
-            let each = recoveries(&campaign.results).into_iter();
-            each.filter(|one| one.strategy == "smart")
-                .map(|one| (name(campaign).to_owned(), one))
-        })
-        .collect();
-    let mut lines = vec![];
-    for (at, what) in [(1, "mitigated"), (2, "restored")] {
-        let judged: Vec<(&str, Times)> = faults
-            .iter()
-            .filter_map(|(scenario, one)| Some((scenario.as_str(), one.times[at]?)))
-            .collect();
-        let of = |holds: Option<bool>, what: &str| {
-            let names = judged.iter().filter(|(_, times)| times.holds() == holds);
-            let mut names: Vec<&str> = names.map(|(name, _)| *name).collect();
-            let count = names.len();
-            names.dedup();
-            (count > 0).then(|| format!("{what} in {count} ({})", names.join(", ")))
-        };
-        let parts = [
-            of(Some(true), "below 60 s"),
-            of(Some(false), "at 60 s or more"),
-            of(None, "too near to tell, or seen too rarely,"),
-        ];
-        let parts: Vec<String> = parts.into_iter().flatten().collect();
-        if parts.is_empty() {
-            continue;
-        }
-        lines.push(format!(
-            "recovery, faults {what}: the median time is {} of {} that could be observed.",
-            parts.join("; "),
-            judged.len()
-        ));
-    }
-    lines.push(
-        "With an open time of 60 s nothing can be restored sooner than the breaker looks again: \
-         one that opened, or failed its probe, just before the end of a fault refuses for 60 s \
-         more, and three successful probes follow. \"Restored in less than 60 s\" cannot be \
-         guaranteed with these settings, whatever the strategy; mitigated in less than 60 s can, \
-         because it needs no probe."
-            .to_owned(),
-    );
-    lines
 }
