@@ -58,8 +58,8 @@ fn head(all: &Claims) -> String {
          Verdicts rest on paired replications, looked at after {} of them. {} Intervals are at the \
          level of one verdict. *runs* are the replications that decided. Latency is over all \
          requests, a failure counted at the deadline; *answered alone* is the change over answered \
-         requests, and *success* that of the success rate.\n\n![Effects with intervals, and the claimed bands]\
-         (charts/claims.svg)\n\n",
+         requests, and *success* that of the success rate.\n\n\
+         ![Effects with intervals, and the claimed bands](charts/claims.svg)\n\n",
         seeds.join(", "),
         looks.join(", "),
         allowance(all)

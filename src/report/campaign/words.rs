@@ -44,8 +44,8 @@ pub(super) fn allowance(all: &Claims) -> String {
         .map_or(Alpha::FIVE_PERCENT, |one| one.claim.alpha);
     let scenarios = all.campaigns.len();
     format!(
-        "The chance of a false verdict is {:.0} % per scenario, over all looks and its {} claims. It \
-         is not divided over the scenarios, each of which is a question of its own: among {} of \
+        "The chance of a false verdict is {:.0} % per scenario, over all looks and its {} claims. \
+         It is not divided over the scenarios, each of which is a question of its own: among {} of \
          them up to {:.2} false verdicts are to be expected. \"In general\" needs no division: a \
          claim holds so only where every scenario confirms it.",
         alpha.value() * 100.0,
