@@ -80,7 +80,10 @@ fn open_times(all: &Claims) -> Vec<String> {
 }
 
 fn open_time(breaker: &Reopening, scenarios: &str) -> String {
-    let [first, longest] = [breaker.first, breaker.longest].map(Duration::as_secs_f64);
+    // Divided, not multiplied by 1e-9, which is no number of binary digits: 60, not
+    // 60.00000000000001.
+    let seconds = |time: Duration| time.as_nanos() as f64 / 1e9;
+    let [first, longest] = [breaker.first, breaker.longest].map(seconds);
     let grown = if longest > first {
         format!(" (up to {longest} s where it opens again and again)")
     } else {
