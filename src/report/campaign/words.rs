@@ -89,7 +89,7 @@ fn matrix(all: &Claims, at: usize, product: &ProductClaim, room: Room) -> Matrix
         header.push("difference");
     }
     if times {
-        header.extend(["answered alone, %", "success, points"]);
+        header.extend(["answered alone, %", "success, pts"]);
     }
     header.push("runs");
     let row = |one: &Judged| row(one, times, room);
