@@ -12,6 +12,8 @@ mod claims;
 mod compare;
 mod console;
 mod decide;
+#[cfg(feature = "live")]
+mod emulate;
 mod environment;
 mod exit;
 mod gallery;
@@ -81,6 +83,9 @@ enum Command {
     Decide(decide::Args),
     /// Compares the simulator with queueing theory and with a published experiment
     Validate(validate::Args),
+    /// Emulates a scenario's accounts over HTTP, in real time, by the model that the simulator runs
+    #[cfg(feature = "live")]
+    Emulate(emulate::Args),
 }
 
 /// Runs the command line of this process. The exit codes are those that `--help` shows.
@@ -110,6 +115,8 @@ fn execute(cli: &Cli) -> Result<(), Exit> {
         Some(Command::Warmup(args)) => warmup::execute(args),
         Some(Command::Decide(args)) => decide::execute(args),
         Some(Command::Validate(args)) => validate::execute(args),
+        #[cfg(feature = "live")]
+        Some(Command::Emulate(args)) => emulate::execute(args),
     }
 }
 

@@ -14,6 +14,7 @@
 pub mod chat;
 pub mod client;
 pub mod clock;
+pub mod emulate;
 pub mod provider;
 pub mod proxy;
 pub mod retry_after;

@@ -27,3 +27,4 @@ mod quota;
 mod service;
 
 pub use fleet::{Fleet, UpstreamEvent};
+pub use quota::{LimitLeft, QuotaLeft};

@@ -18,7 +18,7 @@ use super::config::{Abandoned, AccountBehaviour, Fault, RoundTrips, Service, Ups
 use super::event_queue::EventQueue;
 use super::failures::CalmFailures;
 use super::fault::Faults;
-use super::quota::Buckets;
+use super::quota::{Buckets, QuotaLeft};
 use crate::request::{AccountIndex, AttemptId, Failure, FailureKind, RegionIndex, Request, Usage};
 use crate::rng::Streams;
 use crate::time::{Duration, Timestamp};
@@ -250,6 +250,25 @@ impl Fleet {
             Hold::Share => self.attained(now, attempt),
             Hold::Nothing | Hold::Slot => now.since(state.started),
         })
+    }
+
+    /// Tokens that an attempt in flight has consumed by `now`, on which [`Fleet::advance`] has
+    /// returned `None`; nothing while it waits, or if there is no such attempt. For drivers that
+    /// show a stream as it grows.
+    #[must_use]
+    pub fn consumed(&self, now: Timestamp, attempt: AttemptId) -> Usage {
+        match self.attempts.get(attempt.at()) {
+            Some(state) if state.phase != Phase::Vacant => self.usage_by(now, attempt),
+            _ => Usage::default(),
+        }
+    }
+
+    /// What is left of an account's quota at `now`; no limits if it has none.
+    #[must_use]
+    pub fn quota_left(&self, now: Timestamp, account: AccountIndex) -> QuotaLeft {
+        let far_end = self.accounts.get(account.at());
+        let quota = far_end.and_then(|far_end| self.quotas.get(far_end.quota?));
+        quota.map_or(QuotaLeft::default(), |quota| quota.left(now))
     }
 
     /// Time of the next event (a fault's start, step or end, or work in flight); `None` if there is

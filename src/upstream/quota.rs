@@ -41,7 +41,39 @@ pub(super) struct RateLimited {
     pub(super) retry_after: Option<Duration>,
 }
 
+/// What is left of a quota, as a provider's headers tell it; `None` = no limit.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub struct QuotaLeft {
+    /// Requests.
+    pub requests: Option<LimitLeft>,
+    /// Input tokens.
+    pub input: Option<LimitLeft>,
+    /// Output tokens.
+    pub output: Option<LimitLeft>,
+}
+
+/// What is left of one limit.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct LimitLeft {
+    /// Limit per minute in force.
+    pub limit: u64,
+    /// What could be taken now, in whole requests or tokens; 0 while there is a debt.
+    pub remaining: u64,
+    /// Time until the limit is there in full; [`Duration::MAX`] if it never will be.
+    pub full_in: Duration,
+}
+
 impl Buckets {
+    /// What is left at `now`.
+    pub(super) fn left(&self, now: Timestamp) -> QuotaLeft {
+        let left = |bucket: &Option<Bucket>| Some(bucket.as_ref()?.left(now));
+        QuotaLeft {
+            requests: left(&self.requests),
+            input: left(&self.input),
+            output: left(&self.output),
+        }
+    }
+
     /// Full buckets.
     pub(super) fn new(quota: &Quota) -> Self {
         Self {
@@ -129,11 +161,29 @@ impl Bucket {
     }
 
     fn refill(&mut self, now: Timestamp) {
+        self.level = self.level_at(now);
+        self.at = self.at.max(now);
+    }
+
+    fn level_at(&self, now: Timestamp) -> i128 {
         let passed = i128::from(now.since(self.at).as_nanos());
         let depth = self.per_minute * TOKEN;
         let refilled = passed.saturating_mul(self.per_minute);
-        self.level = self.level.saturating_add(refilled).min(depth);
-        self.at = self.at.max(now);
+        self.level.saturating_add(refilled).min(depth)
+    }
+
+    fn left(&self, now: Timestamp) -> LimitLeft {
+        let level = self.level_at(now);
+        let missing = self.per_minute * TOKEN - level;
+        let nanos = match self.per_minute {
+            0 => i128::MAX,
+            per_minute => missing.saturating_add(per_minute - 1) / per_minute,
+        };
+        LimitLeft {
+            limit: u64::try_from(self.per_minute).unwrap_or(u64::MAX),
+            remaining: u64::try_from(level.max(0) / TOKEN).unwrap_or(u64::MAX),
+            full_in: Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX)),
+        }
     }
 
     fn take(&mut self, tokens: u64) {
@@ -220,6 +270,38 @@ mod tests {
         // 30 of debt and the one token asked for, at one per second.
         assert_eq!(buckets.admit(at(0), usage(5, 0)), refused(31));
         assert_eq!(buckets.admit(at(31_000), usage(5, 0)), Ok(()));
+    }
+
+    #[test]
+    fn what_is_left_is_what_can_be_taken() {
+        let mut buckets = Buckets::new(&quota(Some(30), Some(600), None));
+        assert_eq!(buckets.admit(at(0), usage(150, 30)), Ok(()));
+        let left = |limit, remaining, millis| {
+            let full_in = Duration::from_millis(millis);
+            Some(LimitLeft {
+                limit,
+                remaining,
+                full_in,
+            })
+        };
+        let expected = |requests, input| QuotaLeft {
+            requests,
+            input,
+            output: None,
+        };
+        let start = expected(left(30, 29, 2_000), left(600, 480, 12_000));
+        assert_eq!(buckets.left(at(0)), start);
+        let later = expected(left(30, 29, 500), left(600, 495, 10_500));
+        assert_eq!(buckets.left(at(1_500)), later);
+        // Looking changes nothing.
+        assert_eq!(buckets.left(at(0)), start);
+        buckets.scale(at(60_000), 0.0);
+        let closed = buckets.left(at(60_000)).requests.unwrap();
+        assert_eq!(
+            (closed.remaining, closed.full_in),
+            (0, Duration::MAX),
+            "a closed bucket never fills"
+        );
     }
 
     #[test]
