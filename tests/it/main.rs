@@ -9,6 +9,8 @@ mod compare;
 mod conservation;
 mod decide;
 mod determinism;
+#[cfg(feature = "live")]
+mod emulate;
 mod failing_fast;
 mod fault_effects;
 mod fault_kinds;
