@@ -228,7 +228,7 @@ fn ended_json(scenario: &Scenario, tally: &Tally) -> Value {
             "failed": failed,
         })
     };
-    let late = |q| tally.late.quantile(q).map(|late| late.as_nanos());
+    let late = |q| Some(tally.late.quantile(q)?.as_nanos());
     json!({
         "scenario": scenario.name,
         "accounts": counts.map(account).collect::<Vec<_>>(),

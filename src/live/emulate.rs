@@ -216,8 +216,17 @@ impl Emulator {
         // An error means that it has ended already.
         let _ = stop.send(grace);
         let _ = (&mut self.server).await;
+        let _ = tokio::time::timeout(LAST_CLEAN_UP, self.cleaned_up()).await;
         self.end_thread();
         self.world.tally()
+    }
+
+    /// In HTTP/2 each call has a task of its own, which learns a little later that its connection
+    /// is gone.
+    async fn cleaned_up(&self) {
+        while self.world.in_flight() > 0 {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
     }
 
     fn end_thread(&mut self) {
@@ -254,6 +263,9 @@ fn encoded(name: &str) -> String {
     }
     path
 }
+
+/// Longest wait, once all connections are gone, for their calls to notice.
+const LAST_CLEAN_UP: Duration = Duration::from_secs(1);
 
 /// Pause after a connection that could not be taken: mostly there are too many, and that passes.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(10);

@@ -10,7 +10,7 @@ use crate::support::scenario;
 use caller::{Caller, Heard, Question};
 use routelab::experiment::scenario::Scenario;
 use routelab::live::clock::Clock;
-use routelab::live::emulate::{Emulator, Setup, StartError, Tally, key};
+use routelab::live::emulate::{AccountTally, Emulator, Setup, StartError, Tally, key};
 use routelab::live::provider::Shape;
 use routelab::request::{AccountIndex, AttemptId, FailureKind, Provider, Request, Usage};
 use routelab::rng::Streams;
@@ -173,12 +173,10 @@ async fn every_attempt_ends_as_in_the_model_and_never_earlier() {
         assert_eq!(ended, 240);
         let tally = emulator.stop(AT_ONCE).await;
         assert_eq!((tally.strangers, tally.refused), (0, 0));
-        let all = |count: fn(&routelab::live::emulate::AccountTally) -> u64| {
-            tally.accounts.iter().map(count).sum::<u64>()
-        };
+        let all = |count: fn(&AccountTally) -> u64| tally.accounts.iter().map(count).sum::<u64>();
         assert_eq!(all(|a| a.begun), 240);
         assert_eq!(all(|a| a.finished + a.failures()), 240);
-        assert!(all(|a| a.finished) > 0 && all(|a| a.failures()) > 0);
+        assert!(all(|a| a.finished) > 0 && all(AccountTally::failures) > 0);
     }
 }
 
@@ -229,14 +227,16 @@ async fn a_client_that_leaves_gives_its_slot_back() {
 
 #[tokio::test]
 async fn what_never_ends_is_cut_off_by_a_stop() {
-    let emulator = emulate(SLOW).await;
-    let slow = Question::new(Shape::Anthropic, &emulator.base_urls()[0], "slow");
-    let waits = tokio::spawn(async move { Caller::new(false).ask(&slow).await });
-    until(&emulator, |tally| tally.accounts[0].begun == 1).await;
-    let tally = emulator.stop(AT_ONCE).await;
-    assert_eq!(tally.accounts[0].cancelled, 1);
-    let heard = waits.await.expect("no panic");
-    assert_eq!(heard.kind(), Some(FailureKind::Connection));
+    for http2 in [false, true] {
+        let emulator = emulate(SLOW).await;
+        let slow = Question::new(Shape::Anthropic, &emulator.base_urls()[0], "slow");
+        let waits = tokio::spawn(async move { Caller::new(http2).ask(&slow).await });
+        until(&emulator, |tally| tally.accounts[0].begun == 1).await;
+        let tally = emulator.stop(AT_ONCE).await;
+        assert_eq!(tally.accounts[0].cancelled, 1);
+        let heard = waits.await.expect("no panic");
+        assert_eq!(heard.kind(), Some(FailureKind::Connection));
+    }
 }
 
 const QUOTA: &str = r#"

@@ -1,8 +1,8 @@
 //! A connection that can be reset.
 //!
-//! A server that closes a connection in good order (FIN) looks to its client like one that restarts;
-//! what scenarios call a connection failure is a reset (RST). The operating system sends one where a
-//! socket is closed that must not linger, so that is all it takes, at the right moment.
+//! A server that closes a connection in good order (FIN) looks to its client like one that
+//! restarts; what scenarios call a connection failure is a reset (RST). The operating system sends
+//! one where a socket is closed that must not linger, so that is all it takes, at the right moment.
 
 use std::io::{IoSlice, Result};
 use std::pin::Pin;

@@ -10,7 +10,8 @@
 //! | `overloaded` | 503 "The model is overloaded" | `unavailable` |
 //! | `spend_cap` | 429, see plan and billing, no delay | `rate_limited` |
 //!
-//! A proxy in front of a provider, not the provider, sends 502, and Anthropic's 503: a page of HTML.
+//! A web server in front of the provider, and not the provider, sends 502, and at Anthropic 503: a
+//! page of HTML.
 
 mod anthropic;
 mod gemini;

@@ -102,6 +102,11 @@ impl World {
         }
     }
 
+    /// Attempts that have neither ended nor been cancelled.
+    pub(super) fn in_flight(&self) -> usize {
+        self.lock().fleet.in_flight()
+    }
+
     /// A call that never reaches an account.
     pub(super) fn refused(&self) {
         self.lock().tally.refused += 1;
