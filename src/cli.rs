@@ -83,7 +83,7 @@ enum Command {
     Decide(decide::Args),
     /// Compares the simulator with queueing theory and with a published experiment
     Validate(validate::Args),
-    /// Emulates a scenario's accounts over HTTP, in real time, by the model that the simulator runs
+    /// Emulates a scenario's accounts as providers over HTTP, in real time
     #[cfg(feature = "live")]
     Emulate(emulate::Args),
 }

@@ -455,3 +455,38 @@ fn the_command_refuses_what_it_cannot_emulate() {
         run(folder.path(), ["emulate", &steady, wrong]).expect(2);
     }
 }
+
+/// A line when it begins, one when it has ended, and no error: to be stopped is its only end.
+#[cfg(unix)]
+#[test]
+fn the_command_tells_where_it_listens_and_what_it_did() {
+    use crate::cli::interrupted::{handles_it, interrupt_when};
+    use std::process::Stdio;
+    let (folder, steady) = (empty_folder(), shipped("steady"));
+    let args = ["emulate", &steady, "--listen", "127.0.0.1:0", "--json"];
+    let mut command = crate::cli::routelab(folder.path(), args);
+    let child = command
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn();
+    let run = interrupt_when(child.expect("the program starts"), handles_it).expect(0);
+    let lines: Vec<serde_json::Value> = run
+        .stdout
+        .lines()
+        .map(|line| serde_json::from_str(line).expect("a line of JSON"))
+        .collect();
+    let [started, ended] = &lines[..] else {
+        panic!("two lines: {}", run.stdout);
+    };
+    let first = &started["accounts"][0];
+    let url = format!(
+        "http://{}/claude-us-1",
+        started["address"].as_str().expect("one")
+    );
+    assert_eq!(
+        (&first["base_url"], &first["provider"]),
+        (&url.into(), &"anthropic".into())
+    );
+    assert_eq!(ended["accounts"].as_array().map(Vec::len), Some(10));
+    assert_eq!(ended["accounts"][9]["begun"], 0);
+}
