@@ -4,8 +4,9 @@
 use super::console::{print, say};
 use super::exit::Exit;
 use crate::experiment::compare::{
-    Comparison, KeyDifference, Part, Rule, RunSample, Verdict, compare, versions,
+    Comparison, KeyDifference, Outcome, Part, Rule, RunSample, Verdict, compare, versions,
 };
+use crate::experiment::metric::Metric;
 use crate::report::compare::{Found, ReadError, differences, folder, json, render};
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -24,9 +25,12 @@ pub(super) struct Args {
     /// per success, worse by anything]
     #[arg(long, value_name = "METRIC:+N%", value_parser = Rule::parse, allow_hyphen_values = true)]
     fail_on: Vec<Rule>,
-    /// Strategies to compare, separated by commas [default: all that both have]
+    /// Strategies to compare, separated by commas [default: all]
     #[arg(long, value_name = "A,B,...", value_delimiter = ',')]
     strategies: Vec<String>,
+    /// Compares what is left although NEW lacks strategies or scenarios of OLD
+    #[arg(long)]
+    allow_missing: bool,
     /// Compares although the scenarios are not the same
     #[arg(long)]
     allow_different_scenario: bool,
@@ -39,7 +43,9 @@ pub(super) struct Args {
 ///
 /// # Errors
 /// [`Exit::Regression`] if there is one; [`Exit::Invalid`] if the results cannot be read, are not
-/// of the same scenario, or do not suffice to judge.
+/// of the same scenario, lack something, or do not suffice to judge. What is lacking is no
+/// regression: nobody has measured one. It is an input that is not there, as an absent file is; and
+/// with a regression beside it, the regression is what a script hears of.
 pub(super) fn execute(args: &Args) -> Result<(), Exit> {
     let (old, new) = match (folder(&args.old), folder(&args.new)) {
         (Ok(old), Ok(new)) => (old, new),
@@ -48,29 +54,62 @@ pub(super) fn execute(args: &Args) -> Result<(), Exit> {
             return Err(cannot_read(errors.into_iter().flatten().flatten()));
         }
     };
-    let mut pairs = pairs(old, new, args)?;
+    let mut sides = sides(old, new, args)?;
     let mut same = true;
-    for (old, new) in &pairs {
+    for (old, new) in &sides.pairs {
         same &= is_same_scenario(old, new, args.allow_different_scenario);
     }
     if !same {
         return Err(Exit::Invalid);
     }
-    keep(&args.strategies, &mut pairs)?;
-    for (old, new) in &pairs {
+    keep(&args.strategies, &mut sides)?;
+    for (old, new) in &sides.pairs {
         remark(old, new);
     }
     let mut rules = args.fail_on.clone();
     if rules.is_empty() {
         rules = Rule::usual();
     }
-    let comparison = compare(&pairs, rules);
+    let mut comparison = compare(&sides.pairs, rules);
+    comparison.only_old = sides.only_old.into_iter().map(|run| run.scenario).collect();
+    comparison.may_lack = args.allow_missing;
+    if !args.fail_on.is_empty() {
+        refuse_idle_rules(&comparison)?;
+    }
     if args.json {
         print(&json(&comparison).to_string())?;
     } else {
         print(render(&comparison).trim_end())?;
     }
-    conclude(&comparison)
+    conclude(&comparison, args)
+}
+
+/// The results that can be laid side by side.
+struct Sides {
+    /// Of each scenario that both have.
+    pairs: Vec<(RunSample, RunSample)>,
+    /// Of those that only the old side has.
+    only_old: Vec<RunSample>,
+}
+
+/// A rule that applies to nothing would pass whatever the change did, and its author would think
+/// that something is watched.
+fn refuse_idle_rules(comparison: &Comparison) -> Result<(), Exit> {
+    let idle = comparison.idle_rules();
+    if idle.is_empty() {
+        return Ok(());
+    }
+    for at in idle {
+        let Rule { text, metric, .. } = &comparison.rules[at];
+        say(&format!(
+            "error: `{text}` can be judged of no strategy: the old results have no\n  \
+             `{metric}` in every replication of any"
+        ));
+    }
+    let applies = Metric::ALL.iter().filter(|m| comparison.applies(**m));
+    let names: Vec<&str> = applies.map(|metric| metric.name()).collect();
+    say(&format!("  help: they have {}", names.join(", ")));
+    Err(Exit::Invalid)
 }
 
 fn cannot_read(errors: impl Iterator<Item = ReadError>) -> Exit {
@@ -80,14 +119,19 @@ fn cannot_read(errors: impl Iterator<Item = ReadError>) -> Exit {
     Exit::Invalid
 }
 
-/// The results of each scenario that both have.
-fn pairs(old: Found, new: Found, args: &Args) -> Result<Vec<(RunSample, RunSample)>, Exit> {
+/// Which results are of one scenario.
+fn sides(old: Found, new: Found, args: &Args) -> Result<Sides, Exit> {
     let invalid = |message: String| {
         say(&format!("error: {message}"));
         Exit::Invalid
     };
-    let (old, new) = match (old, new) {
-        (Found::One(old), Found::One(new)) => return Ok(vec![(*old, *new)]),
+    let (old, mut new) = match (old, new) {
+        (Found::One(old), Found::One(new)) => {
+            return Ok(Sides {
+                pairs: vec![(*old, *new)],
+                only_old: vec![],
+            });
+        }
         (Found::Many(old), Found::Many(new)) => (old, new),
         (one, _) => {
             let (one, many) = match one {
@@ -102,31 +146,27 @@ fn pairs(old: Found, new: Found, args: &Args) -> Result<Vec<(RunSample, RunSampl
             )));
         }
     };
-    let lacks = |runs: &[RunSample], run: &RunSample| {
-        let mut names = runs.iter().map(|other| &other.scenario);
-        names.all(|name| *name != run.scenario)
+    let mut sides = Sides {
+        pairs: vec![],
+        only_old: vec![],
     };
-    for (runs, others, side) in [(&old, &new, &args.old), (&new, &old, &args.new)] {
-        for run in runs.iter().filter(|run| lacks(others, run)) {
-            let side = side.display();
-            say(&format!("warning: {} is only in {side}", run.scenario));
+    for before in old {
+        match new.iter().position(|run| run.scenario == before.scenario) {
+            Some(at) => sides.pairs.push((before, new.remove(at))),
+            None => sides.only_old.push(before),
         }
     }
-    let mut after = new;
-    let both = old.into_iter().filter_map(|before| {
-        let at = after
-            .iter()
-            .position(|run| run.scenario == before.scenario)?;
-        Some((before, after.remove(at)))
-    });
-    let pairs: Vec<_> = both.collect();
-    if pairs.is_empty() {
+    for run in new {
+        let side = args.new.display();
+        say(&format!("note: {} is only in {side}", run.scenario));
+    }
+    if sides.pairs.is_empty() {
         let (old, new) = (args.old.display(), args.new.display());
         return Err(invalid(format!(
             "{old} and {new} have no scenario in common"
         )));
     }
-    Ok(pairs)
+    Ok(sides)
 }
 
 /// Whether two results may be compared; says how their scenarios differ.
@@ -173,35 +213,34 @@ fn is_same_scenario(old: &RunSample, new: &RunSample, allowed: bool) -> bool {
     allowed
 }
 
-/// Leaves only the strategies asked for, in the scenarios that have one of them.
-fn keep(wanted: &[String], pairs: &mut Vec<(RunSample, RunSample)>) -> Result<(), Exit> {
-    let has = |run: &RunSample, name: &String| run.strategies.iter().any(|s| s.name == *name);
-    for name in wanted {
-        if !pairs
-            .iter()
-            .any(|(old, new)| has(old, name) && has(new, name))
-        {
-            let names = pairs.iter().flat_map(|(old, _)| &old.strategies);
-            let known: BTreeSet<&str> = names.map(|s| s.name.as_str()).collect();
-            let known: Vec<&str> = known.into_iter().collect();
-            say(&format!(
-                "error: `{name}` is not a strategy of both results\n  help: the old one has {}",
-                known.join(", ")
-            ));
-            return Err(Exit::Invalid);
-        }
-    }
-    for (old, new) in &mut *pairs {
-        for run in [&mut *old, new] {
-            let asked = |name: &String| wanted.is_empty() || wanted.contains(name);
-            run.strategies.retain(|s| asked(&s.name));
-        }
-    }
-    pairs.retain(|(old, new)| old.strategies.iter().any(|s| has(new, &s.name)));
-    if pairs.is_empty() {
+/// Leaves only the strategies asked for, and the scenarios that have one of them.
+fn keep(wanted: &[String], sides: &mut Sides) -> Result<(), Exit> {
+    let has = |run: &RunSample, name: &str| run.strategies.iter().any(|s| s.name == name);
+    let names = sides.pairs.iter().flat_map(|(old, new)| {
+        let names = old.strategies.iter().map(|s| s.name.clone());
+        names.filter(|name| has(new, name))
+    });
+    let known: BTreeSet<String> = names.collect();
+    if known.is_empty() {
         say("error: the results have no strategy in common");
         return Err(Exit::Invalid);
     }
+    if let Some(name) = wanted.iter().find(|name| !known.contains(*name)) {
+        let known: Vec<&str> = known.iter().map(String::as_str).collect();
+        say(&format!(
+            "error: `{name}` is not a strategy of both results\n  help: both have {}",
+            known.join(", ")
+        ));
+        return Err(Exit::Invalid);
+    }
+    let cut = |run: &mut RunSample| {
+        let asked = |name: &String| wanted.is_empty() || wanted.contains(name);
+        run.strategies.retain(|s| asked(&s.name));
+        !run.strategies.is_empty()
+    };
+    // Where only the old one has any, what it has is missing from the new one.
+    sides.pairs.retain_mut(|(old, new)| cut(old) | cut(new));
+    sides.only_old.retain_mut(cut);
     Ok(())
 }
 
@@ -234,27 +273,52 @@ fn remark(old: &RunSample, new: &RunSample) {
 }
 
 /// The exit code, after saying what could not be judged.
-fn conclude(comparison: &Comparison) -> Result<(), Exit> {
-    let strategies = comparison.scenarios.iter().flat_map(|s| &s.strategies);
-    let verdicts: Vec<Verdict> = strategies
-        .flat_map(|strategy| strategy.findings.iter().map(|finding| finding.verdict))
-        .collect();
-    if verdicts.iter().any(|verdict| verdict.fails()) {
-        return Err(Exit::Regression);
+fn conclude(comparison: &Comparison, args: &Args) -> Result<(), Exit> {
+    let outcome = comparison.outcome();
+    if !args.allow_missing {
+        say_missing(comparison, args);
     }
-    if verdicts.contains(&Verdict::Unknown) {
-        say(
-            "error: one replication says nothing about chance, so nothing was judged\n  help: run \
-             both with --replications 10 or more",
-        );
-        return Err(Exit::Invalid);
-    }
-    if verdicts
-        .iter()
-        .all(|verdict| *verdict == Verdict::NotApplicable)
-    {
+    let unknown = comparison.verdicts().any(|v| v == Verdict::Unknown);
+    let what = match outcome {
+        Outcome::NothingJudged => "nothing was judged",
+        _ => "not all was judged",
+    };
+    if unknown {
+        say(&format!(
+            "error: {what}: one replication says nothing about chance\n  help: run both with \
+             --replications 10 or more"
+        ));
+    } else if outcome == Outcome::NothingJudged {
         say("error: nothing was judged: none of the metrics applies to both results");
-        return Err(Exit::Invalid);
     }
-    Ok(())
+    match outcome {
+        Outcome::Passed => Ok(()),
+        Outcome::Regression(_) => Err(Exit::Regression),
+        Outcome::Incomplete | Outcome::NothingJudged => Err(Exit::Invalid),
+    }
+}
+
+/// Says what the old results have and the new ones have not.
+fn say_missing(comparison: &Comparison, args: &Args) {
+    let side = args.old.display();
+    let scenarios = comparison.only_old.iter();
+    let mut missing: Vec<String> = scenarios
+        .map(|name| format!("error: {name} is only in {side}"))
+        .collect();
+    for scenario in &comparison.scenarios {
+        for strategy in &scenario.only_old {
+            let name = &scenario.name;
+            missing.push(format!(
+                "error: {name}: {strategy} is only in the old result"
+            ));
+        }
+    }
+    if missing.is_empty() {
+        return;
+    }
+    say(&missing.join("\n"));
+    say(
+        "  help: what is missing may have become worse unseen; run it with both versions, or add \
+         --allow-missing if it was given up",
+    );
 }

@@ -30,7 +30,7 @@ Exit codes:
    98  a regression in `compare`
    99  a threshold was not met, a claim is not what its `expect` says, or a number of `validate` is
        out of bounds; results were written
-  104  a scenario or another input is invalid; nothing was run or written
+  104  a scenario or another input is invalid or missing; nothing was run or written
   130  interrupted; the replications, or cells of a sweep, that were finished are kept";
 
 impl From<Exit> for ExitCode {

@@ -15,10 +15,12 @@
 //! there is no difference, there is no false alarm either.
 
 mod judge;
+mod outcome;
 mod rule;
 mod versions;
 
 pub use judge::{Comparison, Finding, ScenarioComparison, StrategyComparison, Verdict, compare};
+pub use outcome::Outcome;
 pub use rule::{Margin, Rule, RuleError, is_share};
 pub use versions::{KeyDifference, Part, versions};
 

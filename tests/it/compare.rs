@@ -144,13 +144,34 @@ fn other_seeds_are_not_paired() {
 #[test]
 fn one_replication_cannot_be_judged() {
     let folder = versions(&["--replications", "1", "--set", "routing.max_attempts=1"]);
-    let one = compare(&folder, &[]).expect(104);
+    let one = compare(&folder, &["--fail-on", "mean:+0%"]).expect(104);
     assert!(
         one.stdout.contains("1 pair of replications"),
         "{}",
         one.stdout
     );
     assert!(one.stderr.contains("nothing was judged"), "{}", one.stderr);
+    assert!(
+        one.stdout.ends_with("Nothing was judged.\n"),
+        "{}",
+        one.stdout
+    );
+    let json = compare(&folder, &["--fail-on", "mean:+0%", "--json"]).expect(104);
+    let json: Value = serde_json::from_str(&json.stdout).unwrap();
+    assert_eq!(json["outcome"], "nothing_judged");
+    // What came out the same to the last digit is known without knowing of chance.
+    let part = compare(&folder, &[]).expect(104);
+    assert!(
+        part.stdout
+            .ends_with("No regression in what was judged; not all was.\n"),
+        "{}",
+        part.stdout
+    );
+    assert!(
+        part.stderr.contains("not all was judged"),
+        "{}",
+        part.stderr
+    );
     write(folder.path(), "new", &["--replications", "1"]);
     assert!(compare(&folder, &[]).expect(0).stdout.contains("identical"));
 }
@@ -172,7 +193,13 @@ fn where_no_request_succeeds_the_cost_is_lost() {
         folder.path(),
         ["compare", "new/s", "old/s", "--fail-on", "cost:+5%"],
     );
-    assert!(back.expect(104).stderr.contains("nothing was judged"));
+    let back = back.expect(104);
+    assert!(
+        back.stderr
+            .contains("`cost:+5%` can be judged of no strategy"),
+        "{}",
+        back.stderr
+    );
 }
 
 #[test]
@@ -215,7 +242,7 @@ fn what_cannot_be_read_is_named_on_both_sides() {
     fs::write(&table, &whole).unwrap();
     let strategy = compare(&folder, &["--strategies", "smrt"]).expect(104);
     assert!(
-        strategy.stderr.contains("has round_robin, smart"),
+        strategy.stderr.contains("both have round_robin, smart"),
         "{}",
         strategy.stderr
     );
@@ -237,4 +264,126 @@ fn wrong_rules_are_pointed_at() {
             wrong.stderr
         );
     }
+}
+
+#[test]
+fn what_has_vanished_is_no_pass() {
+    let folder = versions(&["--strategies", "smart"]);
+    let gone = compare(&folder, &[]).expect(104);
+    for words in [
+        "error: s: round_robin is only in the old result",
+        "--allow-missing",
+    ] {
+        assert!(gone.stderr.contains(words), "{words}\n{}", gone.stderr);
+    }
+    assert!(
+        gone.stdout.contains("No regression in what was judged"),
+        "{}",
+        gone.stdout
+    );
+    let json = compare(&folder, &["--json"]).expect(104).stdout;
+    let json: Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(json["outcome"], "incomplete");
+    assert_eq!(json["scenarios"][0]["only_old"][0], "round_robin");
+    // Whoever took it away on purpose says so, or asks for the others.
+    let allowed = compare(&folder, &["--allow-missing"]).expect(0);
+    assert!(
+        allowed.stdout.contains("No regression.\n"),
+        "{}",
+        allowed.stdout
+    );
+    let other = compare(&folder, &["--strategies", "smart"]).expect(0);
+    assert!(
+        other.stdout.contains("identical: smart"),
+        "{}",
+        other.stdout
+    );
+    let asked = compare(&folder, &["--strategies", "smart,round_robin"]).expect(104);
+    assert!(
+        asked.stderr.contains("both have smart\n"),
+        "{}",
+        asked.stderr
+    );
+    // A new strategy has nothing that it could be worse than.
+    run(folder.path(), ["compare", "new/s", "old/s"]).expect(0);
+}
+
+#[test]
+fn a_scenario_that_has_vanished_is_no_pass() {
+    let folder = versions(&[]);
+    let path = folder.path();
+    fs::copy(path.join("s.toml"), path.join("t.toml")).unwrap();
+    run(path, ["t.toml", "--quiet", "--out", "old"]).expect(0);
+    let gone = run(path, ["compare", "old", "new"]).expect(104);
+    assert!(
+        gone.stderr.contains("error: t is only in old"),
+        "{}",
+        gone.stderr
+    );
+    assert!(
+        gone.stdout.contains("No regression in what was judged"),
+        "{}",
+        gone.stdout
+    );
+    let json = run(path, ["compare", "old", "new", "--json"])
+        .expect(104)
+        .stdout;
+    let json: Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(json["only_old"][0], "t");
+    run(path, ["compare", "old", "new", "--allow-missing"]).expect(0);
+    let more = run(path, ["compare", "new", "old"]).expect(0);
+    assert!(
+        more.stderr.contains("note: t is only in old"),
+        "{}",
+        more.stderr
+    );
+    // A regression that was found is told before what could not be looked at.
+    write(path, "new", &["--set", "routing.max_attempts=1"]);
+    let both = run(path, ["compare", "old", "new"]).expect(98);
+    assert!(
+        both.stderr.contains("error: t is only in old"),
+        "{}",
+        both.stderr
+    );
+    // A strategy that one scenario alone has lost, and that was asked for.
+    run(
+        path,
+        [
+            "t.toml",
+            "--quiet",
+            "--out",
+            "new",
+            "--strategies",
+            "round_robin",
+        ],
+    )
+    .expect(0);
+    write(path, "new", &[]);
+    let lost = run(path, ["compare", "old", "new", "--strategies", "smart"]).expect(104);
+    assert!(
+        lost.stderr.contains("t: smart is only in the old"),
+        "{}",
+        lost.stderr
+    );
+}
+
+#[test]
+fn a_rule_that_applies_nowhere_is_refused() {
+    let folder = versions(&[]);
+    // Nothing is looked up in a cache here.
+    let rules = ["--fail-on", "p99:+5%", "--fail-on", "cache_hit_rate:-1pp"];
+    let refused = compare(&folder, &rules).expect(104);
+    assert_eq!(refused.stdout, "");
+    for words in [
+        "error: `cache_hit_rate:-1pp` can be judged of no strategy: the old results have no",
+        "help: they have success_rate, goodput_rps",
+    ] {
+        assert!(
+            refused.stderr.contains(words),
+            "{words}\n{}",
+            refused.stderr
+        );
+    }
+    let help = refused.stderr.split("help:").nth(1).unwrap();
+    assert!(!help.contains("cache_hit_rate"), "{help}");
 }

@@ -10,6 +10,10 @@ pub struct Comparison {
     pub rules: Vec<Rule>,
     /// Scenario by scenario.
     pub scenarios: Vec<ScenarioComparison>,
+    /// Scenarios that only the old results have.
+    pub only_old: Vec<String>,
+    /// Whether the new results may lack scenarios and strategies of the old ones.
+    pub may_lack: bool,
     /// Judgements that share the 5 %.
     pub judged: usize,
     /// Confidence level of each of them.
@@ -107,7 +111,7 @@ const FALSE_ALARMS: f64 = 0.05;
 /// Largest relative error of a number at six significant digits.
 const ROUNDING: f64 = 5e-6;
 
-/// Judges pairs of results, each of one scenario.
+/// Judges pairs of results, each of one scenario, as if there were no other scenarios.
 #[must_use]
 pub fn compare(pairs: &[(RunSample, RunSample)], rules: Vec<Rule>) -> Comparison {
     let mut scenarios: Vec<_> = pairs.iter().map(|(old, new)| line_up(old, new)).collect();
@@ -136,6 +140,8 @@ pub fn compare(pairs: &[(RunSample, RunSample)], rules: Vec<Rule>) -> Comparison
     Comparison {
         rules,
         scenarios,
+        only_old: vec![],
+        may_lack: false,
         judged,
         level,
     }

@@ -21,15 +21,11 @@ pub fn json(comparison: &Comparison) -> Value {
         "rules": rules.map(|rule| &rule.text).collect::<Vec<_>>(),
         "judged": comparison.judged,
         "level": number(comparison.level),
-        "regressions": regressions(comparison),
+        "outcome": comparison.outcome().word(),
+        "regressions": comparison.verdicts().filter(|verdict| verdict.fails()).count(),
+        "only_old": comparison.only_old,
         "scenarios": scenarios.map(|s| scenario(s, &comparison.rules)).collect::<Vec<_>>(),
     })
-}
-
-fn regressions(comparison: &Comparison) -> usize {
-    let strategies = comparison.scenarios.iter().flat_map(|s| &s.strategies);
-    let findings = strategies.flat_map(|s| &s.findings);
-    findings.filter(|finding| finding.verdict.fails()).count()
 }
 
 fn scenario(scenario: &ScenarioComparison, rules: &[Rule]) -> Value {

@@ -1,8 +1,8 @@
 //! A comparison on one screen: what has changed, scenario by scenario.
 
 use crate::experiment::compare::{
-    Change, Comparison, Finding, KeyDifference, Rule, ScenarioComparison, StrategyComparison,
-    Verdict, is_share,
+    Change, Comparison, Finding, KeyDifference, Outcome, Rule, ScenarioComparison,
+    StrategyComparison, Verdict, is_share,
 };
 use crate::experiment::metric::Metric;
 use crate::report::table::{aligned, fitted, percent, points, short};
@@ -125,13 +125,12 @@ fn mark(verdict: Verdict) -> &'static str {
 }
 
 fn footer(comparison: &Comparison) -> String {
-    let findings = comparison.scenarios.iter().flat_map(|s| &s.strategies);
-    let failed = findings.flat_map(|s| &s.findings);
-    let failed = failed.filter(|finding| finding.verdict.fails()).count();
-    let plural = if failed == 1 { "" } else { "s" };
-    let mut text = match failed {
-        0 => "No regression.\n".to_owned(),
-        _ => format!("{failed} regression{plural}.\n"),
+    let mut text = match comparison.outcome() {
+        Outcome::Passed => "No regression.\n".to_owned(),
+        Outcome::Regression(1) => "1 regression.\n".to_owned(),
+        Outcome::Regression(failed) => format!("{failed} regressions.\n"),
+        Outcome::Incomplete => "No regression in what was judged; not all was.\n".to_owned(),
+        Outcome::NothingJudged => "Nothing was judged.\n".to_owned(),
     };
     if comparison.judged > 0 {
         text += &format!(
