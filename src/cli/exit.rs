@@ -31,7 +31,8 @@ Exit codes:
    99  a threshold was not met, a claim is not what its `expect` says, or a number of `validate` is
        out of bounds; results were written
   104  a scenario or another input is invalid or missing; nothing was run or written
-  130  interrupted; the replications, or cells of a sweep, that were finished are kept";
+  130  interrupted; the replications, cells of a sweep, or scenarios of `claims` that were finished
+       are kept; `warmup`, `decide` and `validate` keep nothing";
 
 impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> Self {

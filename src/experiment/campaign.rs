@@ -101,7 +101,9 @@ pub fn run_by_looks(
 }
 
 impl Campaign {
-    fn replications(&self) -> u32 {
+    /// Replications of every strategy.
+    #[must_use]
+    pub fn replications(&self) -> u32 {
         let finished = self
             .results
             .strategies

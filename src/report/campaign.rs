@@ -11,6 +11,7 @@ mod recovery;
 mod words;
 
 use super::directory::{self, File};
+use super::table::wrapped;
 use super::{WriteError, manifest};
 use crate::experiment::campaign::Campaign;
 use crate::experiment::claim::ProductClaim;
@@ -23,12 +24,53 @@ pub struct Claims<'a> {
     pub claims: &'a [ProductClaim],
     /// A campaign per scenario.
     pub campaigns: &'a [Campaign],
+    /// Scenarios that were to be judged, but for an interruption.
+    pub left_out: &'a [String],
+}
+
+impl Claims<'_> {
+    /// Whether they were not judged as far as they were to be.
+    #[must_use]
+    pub fn interrupted(&self) -> bool {
+        !self.left_out.is_empty() || self.campaigns.iter().any(|one| one.results.interrupted)
+    }
+
+    /// What is there and what is not, where they were interrupted.
+    fn interruption(&self) -> Option<String> {
+        if !self.interrupted() {
+            return None;
+        }
+        let begun = self.campaigns.iter().filter(|one| one.results.interrupted);
+        let begun = begun.map(|one| {
+            let done = one.results.strategies.first();
+            let done = done.map_or(0, |arm| arm.replications.len());
+            let name = &one.results.description.name;
+            format!(
+                "; {name} was stopped after {done} replications, and rests on its looks by then"
+            )
+        });
+        let left_out = match self.left_out {
+            [] => String::new(),
+            names => format!("; not judged: {}", names.join(", ")),
+        };
+        Some(format!(
+            "INTERRUPTED: {} of {} scenarios are here{}{left_out}. \"In general\" and \"in every \
+             scenario\" speak of those.",
+            self.campaigns.len(),
+            self.campaigns.len() + self.left_out.len(),
+            begun.collect::<String>(),
+        ))
+    }
 }
 
 /// The tables and conclusions for a terminal.
 #[must_use]
 pub fn text(all: &Claims) -> String {
-    words::text(all)
+    let mut text = words::text(all);
+    if let Some(sentence) = all.interruption() {
+        text += &format!("\n{}\n", wrapped(&sentence));
+    }
+    text
 }
 
 /// Writes all files into `dir`, in place of an earlier result there.
@@ -48,7 +90,11 @@ pub fn write(all: &Claims, dir: &Path) -> Result<(), WriteError> {
             "resolved_scenario": about.resolved_toml,
         })
     });
-    let about = json!({ "scenarios": scenarios.collect::<Vec<_>>() });
+    let mut about = json!({ "scenarios": scenarios.collect::<Vec<_>>() });
+    if all.interrupted() {
+        about["interrupted"] = true.into();
+        about["left_out"] = all.left_out.into();
+    }
     let manifest = manifest::report(&files, about);
     files.push(manifest);
     directory::replace(dir, &files)

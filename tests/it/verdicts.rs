@@ -538,6 +538,29 @@ fn what_is_said_of_recovery_is_about_the_scenario() {
     }
 }
 
+#[test]
+fn a_scenario_counts_once() {
+    let folder = empty_folder();
+    let (path, text) = (folder.path(), PLAIN.text());
+    fs::create_dir(path.join("other")).unwrap();
+    for name in ["pool.toml", "other/pool.toml"] {
+        fs::write(path.join(name), &text).unwrap();
+    }
+    for (twin, words) in [
+        ("pool.toml", "pool.toml and pool.toml are the same file"),
+        ("./pool.toml", "pool.toml and ./pool.toml are the same file"),
+        (
+            "other/pool.toml",
+            "pool.toml and other/pool.toml are both called pool",
+        ),
+    ] {
+        let refused = run(path, ["claims", "pool.toml", twin]).expect(104);
+        assert!(refused.stderr.contains(words), "{}", refused.stderr);
+        assert_eq!(refused.stdout, "");
+    }
+    assert_eq!(files(path).len(), 2);
+}
+
 /// What the main job writes, prints and exits with.
 #[test]
 fn the_main_job_judges() {

@@ -17,7 +17,10 @@ const GAP: f64 = 38.0;
 
 pub(super) fn file(all: &Claims) -> File {
     let bottom = TOP + 40.0 + ROW * all.campaigns.len().max(1) as f64;
-    let title = "Effects of `smart`, and the claimed bands";
+    let title = match all.interrupted() {
+        true => "Effects of `smart`, and the claimed bands (interrupted)",
+        false => "Effects of `smart`, and the claimed bands",
+    };
     let subtitle = "Per cent of the baseline, intervals at the level of the verdict; shaded: \
                     claimed; blue: confirmed, red: refuted, grey: neither";
     sheet("claims", (title, subtitle), bottom + 40.0, |canvas| {
