@@ -33,11 +33,12 @@ pub(super) struct Args {
     #[arg(long, value_name = "PATH=VALUE")]
     set: Vec<String>,
     /// Root seed of all random numbers
-    #[arg(long, value_name = "N", default_value_t = SEED)]
+    #[arg(long, value_name = "N", default_value_t = SEED, allow_negative_numbers = true)]
     seed: u64,
     /// Replications at most; looks are taken at 10, 20, 40, 80 and 160
     #[arg(long, value_name = "N", default_value_t = 160,
-          value_parser = clap::value_parser!(u32).range(10..))]
+          value_parser = clap::value_parser!(u32).range(10..),
+          allow_negative_numbers = true)]
     replications: u32,
     /// Results go to DIR/claims/
     #[arg(long, value_name = "DIR", default_value = "results")]

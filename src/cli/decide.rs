@@ -35,7 +35,8 @@ pub(super) struct Args {
     #[arg(long, value_name = "A,B,...", value_delimiter = ',', value_parser = strategy)]
     strategies: Vec<Strategy>,
     /// Rounds that every figure is the median of; fewer than 6 give no verdict
-    #[arg(long, value_name = "N", default_value_t = ROUNDS, value_parser = rounds())]
+    #[arg(long, value_name = "N", default_value_t = ROUNDS, value_parser = rounds(),
+          allow_negative_numbers = true)]
     rounds: u32,
     /// Small pools and two threads at most: a few seconds
     #[arg(long)]

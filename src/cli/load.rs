@@ -17,10 +17,11 @@ pub(super) struct OverrideArgs {
     #[arg(long, value_name = "PATH=VALUE", value_parser = assignment)]
     set: Vec<String>,
     /// Root seed of all random numbers [default: the scenario's]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
     seed: Option<u64>,
     /// Replications of each strategy [default: the scenario's]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..),
+          allow_negative_numbers = true)]
     replications: Option<u32>,
     /// Strategies to run, separated by commas [default: the scenario's]
     #[arg(long, value_name = "A,B,...", value_delimiter = ',')]

@@ -4,7 +4,8 @@
 #[derive(clap::Args, Debug)]
 pub(super) struct RunningArgs {
     /// Worker threads; no result depends on them [default: processors]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..),
+          allow_negative_numbers = true)]
     jobs: Option<u32>,
     /// Shows no progress
     #[arg(long, short)]

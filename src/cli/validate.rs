@@ -16,7 +16,8 @@ use std::path::PathBuf;
 #[derive(clap::Args, Debug)]
 pub(super) struct Args {
     /// Factor on the number of simulated requests: 10 for ten times as many
-    #[arg(long, value_name = "N", default_value_t = 1.0, value_parser = scale)]
+    #[arg(long, value_name = "N", default_value_t = 1.0, value_parser = scale,
+          allow_negative_numbers = true)]
     scale: f64,
     /// The page goes to DIR/VALIDATION.md, its chart to DIR/images/
     #[arg(long, value_name = "DIR", default_value = "results/validation")]

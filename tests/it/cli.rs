@@ -92,6 +92,31 @@ fn wrong_usage_exits_with_2() {
     assert!(files(folder.path()).is_empty());
 }
 
+/// A number below zero is a number out of range, not an option that nobody knows.
+#[test]
+fn numbers_out_of_range_are_called_that() {
+    let folder = empty_folder();
+    let mut messages = vec![];
+    for args in [
+        "validate --scale -1",
+        "validate --scale 0",
+        "validate --scale much",
+        "warmup a.toml --replications -5",
+        "warmup a.toml --seed -1",
+        "claims --replications -10",
+        "claims --seed -1",
+        "decide --rounds -1",
+        "a.toml --jobs -2",
+        "a.toml --seed -7",
+        "a.toml --replications -3",
+    ] {
+        let run = run(folder.path(), args.split(' ')).expect(2);
+        messages.push(format!("$ routelab {args}\n{}", run.stderr));
+    }
+    insta::assert_snapshot!(messages.join("\n"));
+    assert!(files(folder.path()).is_empty());
+}
+
 #[test]
 fn help_shows_every_command_option_and_exit_code() {
     let run = run(empty_folder().path(), ["--help"]).expect(0);

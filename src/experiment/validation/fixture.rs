@@ -33,31 +33,44 @@ impl Theory {
     }
 }
 
-/// All rows, in the order of the table.
+/// All rows, in the order of the table. What cannot be read is left out here, and fails the tests
+/// by [`read`]: the table is part of the program.
 #[must_use]
 pub fn rows() -> Vec<Row> {
-    let table = include_bytes!("queueing.csv");
-    let mut reader = csv::ReaderBuilder::new()
-        .comment(Some(b'#'))
-        .from_reader(table.as_slice());
-    let records = reader.records().filter_map(Result::ok);
-    records.filter_map(|record| row(&record)).collect()
+    read(include_bytes!("queueing.csv"))
+        .filter_map(Result::ok)
+        .collect()
 }
 
-fn row(record: &csv::StringRecord) -> Option<Row> {
-    let text = |at| record.get(at).map(str::to_owned);
-    let two_errors = record.get(4)?;
+/// Every line of a table, or which one cannot be read and why.
+fn read(table: &[u8]) -> impl Iterator<Item = Result<Row, String>> {
+    let reader = csv::ReaderBuilder::new()
+        .comment(Some(b'#'))
+        .from_reader(table);
+    reader.into_records().map(|record| {
+        let record = record.map_err(|error| error.to_string())?;
+        row(&record).map_err(|what| format!("{what} in {record:?}"))
+    })
+}
+
+fn row(record: &csv::StringRecord) -> Result<Row, &'static str> {
+    let text = |at| record.get(at).map(str::to_owned).ok_or("a missing field");
+    let number = |text: String, what| {
+        let number = text.parse::<f64>().ok();
+        number.filter(|x| x.is_finite()).ok_or(what)
+    };
+    let two_errors = text(4)?;
     let standard_error = if two_errors.is_empty() {
         0.0
     } else {
-        two_errors.parse::<f64>().ok()? / 2.0
+        number(two_errors, "no standard error")? / 2.0
     };
-    Some(Row {
+    Ok(Row {
         model: text(0)?,
         parameters: text(1)?,
         metric: text(2)?,
         theory: Theory {
-            value: record.get(3)?.parse().ok()?,
+            value: number(text(3)?, "no number")?,
             standard_error,
         },
     })
@@ -67,6 +80,27 @@ fn row(record: &csv::StringRecord) -> Option<Row> {
 mod tests {
     use super::*;
     use crate::stats::queueing;
+
+    #[test]
+    fn a_line_that_cannot_be_read_is_an_error() {
+        let table = include_str!("queueing.csv");
+        let broken = |table: &str| read(table.as_bytes()).find_map(Result::err);
+        assert_eq!(broken(table), None);
+        let last = table.lines().last().unwrap();
+        let fields: Vec<&str> = last.split(',').collect();
+        for (line, what) in [
+            (last.replacen(fields[3], "O.5", 1), "no number"),
+            (last.replacen(fields[3], "NaN", 1), "no number"),
+            (
+                format!("{},much", fields[..4].join(",")),
+                "no standard error",
+            ),
+            (fields[..3].join(","), "found record with 3 fields"),
+        ] {
+            let message = broken(&format!("{table}\n{line}\n")).expect(&line);
+            assert!(message.contains(what), "{message}");
+        }
+    }
 
     #[test]
     fn every_line_of_the_table_is_read() {
