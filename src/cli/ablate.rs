@@ -20,7 +20,7 @@ pub(super) struct Args {
     #[arg(value_name = "SCENARIO")]
     scenario: PathBuf,
     /// The strategy whose gain over plain round robin is divided, or the name of one in the
-    /// scenario
+    /// scenario; of round robin itself, the gain of its breaker, retries and cache
     #[arg(long, value_name = "NAME", default_value = Strategy::Smart.name())]
     strategy: String,
     #[command(flatten)]

@@ -141,6 +141,34 @@ fn any_strategy_can_be_asked_for() {
     }
 }
 
+#[test]
+fn round_robin_is_not_said_to_beat_itself() {
+    let folder = folder();
+    let few = ["--strategy", "round_robin", "--replications", "3"];
+    let own = run(folder.path(), args(&few)).expect(0);
+    let text = on_one_line(&own.stdout);
+    assert!(
+        text.contains(
+            "s: round_robin with breaker and retries against itself without, so that no gain is \
+             the strategy's; 4 combinations"
+        ),
+        "{text}"
+    );
+    assert!(!text.contains("plain round robin"), "{text}");
+    let chart = folder.path().join("out/s-ablation/charts/ablation.svg");
+    let chart = fs::read_to_string(chart).unwrap();
+    assert!(chart.contains("against itself without"), "{chart}");
+    // Many intervals side by side: a reader has to know which level they have.
+    let smart = run(folder.path(), args(&["--strategy", "smart"])).expect(0);
+    let text = on_one_line(&smart.stdout);
+    for words in [
+        "kept with breaker, retries and cache against round robin without; 16 combinations",
+        "Each interval holds with 95 % by itself, not all of them together",
+    ] {
+        assert!(text.contains(words), "{words}\n{text}");
+    }
+}
+
 fn on_one_line(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }

@@ -2,7 +2,7 @@
 //! a stack: parts of a change have signs, and a stack of both signs cannot be read; and only a bar
 //! of its own can show how well it is known.
 
-use super::words::{MEASURES, Measure};
+use super::words::{MEASURES, Measure, contest};
 use crate::experiment::ablation::{AblationResults, Gain};
 use crate::experiment::metric::Better;
 use crate::report::charts::axis::{Axis, extent};
@@ -26,8 +26,8 @@ pub(super) fn file(results: &AblationResults) -> File {
     let replications = results.replications();
     let plural = if replications == 1 { "" } else { "s" };
     let mut subtitle = format!(
-        "Change from plain round robin, averaged over all orders of adding; {replications} \
-         replication{plural}"
+        "{}; averaged over all orders of adding; {replications} replication{plural}",
+        contest(results)
     );
     if results.interrupted {
         subtitle += &format!(" of {} (interrupted)", results.asked);
@@ -49,7 +49,7 @@ pub(super) fn file(results: &AblationResults) -> File {
             );
         }
         let legend = "Blue: for the better; red: for the worse; pale: chance could explain it. \
-                      Bars: 95 % intervals over replications. The factors add up to all.";
+                      Bars: intervals, 95 % each. The factors add up to all.";
         note(canvas, legend, bottom + 68.0);
         note(canvas, DOTS, bottom + 84.0);
     })

@@ -1,6 +1,6 @@
 //! An ablation on one screen, and as JSON.
 
-use super::words::{MEASURES, Measure, clear, sentence};
+use super::words::{MEASURES, Measure, clear, contest, sentence};
 use crate::experiment::ablation::{AblationResults, Gain};
 use crate::report::json::{ends, estimate, number};
 use crate::report::manifest::RESULT_FORMAT;
@@ -71,15 +71,18 @@ fn share(gain: &Gain) -> String {
 fn footer(results: &AblationResults) -> String {
     let replications = results.replications();
     let plural = if replications == 1 { "" } else { "s" };
-    let mut text = format!(
-        "\n{}: {} against plain round robin; {} combinations, {replications} replication{plural} \
-         of each, seed {}.\nGain: averaged over all orders of adding (Shapley), so that the gains \
-         add up. ✓ better, ✗ worse\nby more than chance.\n",
+    let about = format!(
+        "{}: {}; {} combinations, {replications} replication{plural} of each, seed {}.",
         results.scenario,
-        results.name,
+        contest(results),
         results.cells.len(),
         results.seed
     );
+    let marks = "Gain: averaged over all orders of adding (Shapley), so that the gains add up. \
+                 ✓ better, ✗ worse by more than chance. Each interval holds with 95 % by itself, \
+                 not all of them together: of 20 gains that are nothing, one gets a mark by \
+                 chance.";
+    let mut text = format!("\n{}\n{}\n", wrapped(&about), wrapped(marks));
     if results.interrupted {
         text += &format!(
             "INTERRUPTED after {replications} of {} replications; the results rest on those \

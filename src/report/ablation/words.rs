@@ -98,6 +98,25 @@ pub(super) const fn spoken(factor: Factor) -> &'static str {
     }
 }
 
+/// What is laid beside what. Of round robin there is no strategy to credit: it is compared with
+/// itself.
+pub(super) fn contest(results: &AblationResults) -> String {
+    let own = |factor: &&Factor| **factor != Factor::Strategy;
+    let extras = results.factors.iter().filter(own);
+    let extras: Vec<&str> = extras.map(|factor| factor.name()).collect();
+    let with = match extras.split_last() {
+        None => String::new(),
+        Some((last, [])) => format!(" with {last}"),
+        Some((last, others)) => format!(" with {} and {last}", others.join(", ")),
+    };
+    let name = &results.name;
+    if results.factors.contains(&Factor::Strategy) {
+        let without = if extras.is_empty() { "" } else { " without" };
+        return format!("{name}{with} against round robin{without}");
+    }
+    format!("{name}{with} against itself without, so that no gain is the strategy's")
+}
+
 /// Whose gain it is, in a sentence.
 pub(super) fn sentence(results: &AblationResults, measure: &Measure) -> String {
     let gains = results.gains(measure.metric);
