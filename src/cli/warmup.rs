@@ -18,15 +18,16 @@ pub(super) struct Args {
     /// Scenario file
     #[arg(value_name = "SCENARIO")]
     scenario: PathBuf,
-    /// Pilots of each strategy, 1 to 1000; those of the scenario stay its own
+    /// Pilots of each strategy, 1 to 1000; fewer are quicker, and overlook what chance hides
     #[arg(long, value_name = "N", default_value_t = PILOTS,
-          value_parser = clap::value_parser!(u32).range(1..=1000))]
+          value_parser = clap::value_parser!(u32).range(1..=1000),
+          allow_negative_numbers = true)]
     replications: u32,
     /// Sets a value, such as `duration=20min`; repeatable
     #[arg(long, value_name = "PATH=VALUE", value_parser = load::assignment)]
     set: Vec<String>,
     /// Root seed of the pilots, not the scenario's [default: made from the scenario's]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
     seed: Option<u64>,
     #[command(flatten)]
     running: RunningArgs,

@@ -3,12 +3,13 @@
 
 use crate::cli::{empty_folder, run, shipped};
 use crate::support::{files, scenario};
+use routelab::experiment::run::RunError;
 use routelab::experiment::scenario::Scenario;
 use routelab::experiment::warmup::{Advice, Options, PILOTS, Pilot, Refusal, WarmupResults, find};
 use routelab::time::Duration;
 use serde_json::Value;
 use std::fs;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 /// One server with exponential services of 1 s, started empty.
 const QUEUE: &str = r#"
@@ -89,7 +90,7 @@ fn a_busy_queue_takes_some_relaxation_times_to_fill() {
 #[test]
 fn a_queue_that_grows_for_ever_has_none() {
     let overloaded = queue("2000s", "arrivals = \"poisson\"\nrate = \"1.5rps\"");
-    let found = found(&scenario("queue", &overloaded), PILOTS, 1);
+    let found = found(&scenario("queue", &overloaded), 5, 1);
     assert_eq!(found.advice(), Advice::Unsettled);
 }
 
@@ -135,8 +136,9 @@ fn no_number_depends_on_the_threads() {
     let folder = empty_folder();
     fs::write(folder.path().join("q.toml"), queue("2h", AT_90)).unwrap();
     let with = |jobs: &str, more: &[&str]| {
-        let args = ["warmup", "q.toml", "--quiet", "--jobs", jobs];
-        run(folder.path(), args.into_iter().chain(more.iter().copied())).expect(0)
+        let args = "warmup q.toml --quiet --replications 5 --jobs";
+        let args = args.split(' ').chain([jobs]);
+        run(folder.path(), args.chain(more.iter().copied())).expect(0)
     };
     let one = with("1", &["--json"]).stdout;
     assert_eq!(with("5", &["--json"]).stdout, one);
@@ -154,8 +156,41 @@ fn no_number_depends_on_the_threads() {
     for line in table.lines() {
         assert!(line.chars().count() <= 100, "{line}");
     }
+    insta::assert_snapshot!(table);
     // It writes nothing.
     assert_eq!(files(folder.path()).len(), 1);
+}
+
+/// The flag that Ctrl-C raises. A part of the pilots sees less than all of them, so that none is
+/// shown.
+#[test]
+fn a_search_can_be_stopped() {
+    let pilot = Pilot::of(scenario("queue", &queue("1h", AT_90)), None).unwrap();
+    let (stop, ended) = (AtomicBool::new(false), AtomicU32::new(0));
+    let options = Options {
+        pilots: PILOTS,
+        jobs: 2,
+        stop: &stop,
+        progress: &|_| {
+            if ended.fetch_add(1, Ordering::Relaxed) + 1 == 3 {
+                stop.store(true, Ordering::Relaxed);
+            }
+        },
+    };
+    let outcome = find(&pilot, &options);
+    assert!(matches!(outcome, Err(RunError::InterruptedTooEarly)));
+    // The other worker may have been at the end of its pilot.
+    assert!(ended.into_inner() <= 4);
+}
+
+/// A hundred pilots unless something else is asked for: see `PILOTS`.
+#[test]
+fn a_hundred_pilots_are_run() {
+    let folder = empty_folder();
+    fs::write(folder.path().join("q.toml"), queue("2min", AT_90)).unwrap();
+    let json = run(folder.path(), ["warmup", "q.toml", "--json"]).expect(0);
+    let json: Value = serde_json::from_str(&json.stdout).unwrap();
+    assert_eq!(json["pilots"], 100);
 }
 
 #[test]
