@@ -186,8 +186,8 @@ mod tests {
     use std::fs;
     use std::sync::atomic::AtomicU32;
 
-    /// A minute with an outage of half of the pool for 16 s: plain round robin answers 86.7 %, so that
-    /// "15 % more" is too near the truth to be decided by few replications.
+    /// A minute with an outage of half of the pool for 16 s: plain round robin answers 86.7 %, so
+    /// that "15 % more" is too near the truth to be decided by few replications.
     const SCENARIO: &str = "question = \"?\"\nexpectation = \"!\"\nduration = \"1min\"\n\
         [models.m]\nservice = { first_token = \"1s\", per_output_token = \"1ms\" }\n\
         [[accounts]]\nid = \"a-{n}\"\ncount = 2\nprovider = \"custom\"\nmodels = [\"m\"]\n\

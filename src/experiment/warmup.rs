@@ -14,9 +14,9 @@
 //!
 //!   Averaging also shows a smaller bias, and few pilots show little: of M/M/1 at a load of 0.9,
 //!   relaxation time 380 s, the mean of 5 pilots was cut at 5 to 75 s (four seeds), of 20 at 91 to
-//!   509 s, of 100 at 218 to 986 s. What is found is a least warm-up; more pilots find more, of ever
-//!   smaller biases: 200 of `heterogeneous` found 147 s where 100 found 67 s. Hence a default of
-//!   [`PILOTS`], and no "until it no longer grows".
+//!   509 s, of 100 at 218 to 986 s. What is found is a least warm-up; more pilots find more, of
+//!   ever smaller biases: 200 of `heterogeneous` found 147 s where 100 found 67 s. Hence a default
+//!   of [`PILOTS`], and no "until it no longer grows".
 //! - **One warm-up for all strategies, the longest of theirs.** With one each, strategies would be
 //!   compared over different stretches of the same arrivals.
 //!
