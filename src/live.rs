@@ -15,6 +15,7 @@ pub mod chat;
 pub mod client;
 pub mod clock;
 pub mod emulate;
+pub mod load;
 pub mod provider;
 pub mod proxy;
 pub mod retry_after;
