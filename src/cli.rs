@@ -17,6 +17,8 @@ mod emulate;
 mod environment;
 mod exit;
 mod gallery;
+#[cfg(feature = "live")]
+mod generator;
 mod interrupt;
 mod list;
 mod load;
@@ -86,6 +88,9 @@ enum Command {
     /// Emulates a scenario's accounts as providers over HTTP, in real time
     #[cfg(feature = "live")]
     Emulate(emulate::Args),
+    /// Sends a scenario's workload to a server in real time, and tells how it was answered
+    #[cfg(feature = "live")]
+    Load(generator::Args),
 }
 
 /// Runs the command line of this process. The exit codes are those that `--help` shows.
@@ -117,6 +122,7 @@ fn execute(cli: &Cli) -> Result<(), Exit> {
         Some(Command::Validate(args)) => validate::execute(args),
         #[cfg(feature = "live")]
         Some(Command::Emulate(args)) => emulate::execute(args),
+        Some(Command::Load(args)) => generator::execute(args),
     }
 }
 

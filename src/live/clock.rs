@@ -25,6 +25,16 @@ impl Clock {
         }
     }
 
+    /// A clock that stands at zero for so much real time, and then starts: whoever shares it can be
+    /// set up before anything falls due.
+    #[must_use]
+    pub fn starting_in(pace: f64, lead: std::time::Duration) -> Self {
+        Self {
+            start: real_now() + lead,
+            pace,
+        }
+    }
+
     /// The present, in model time.
     #[must_use]
     pub fn now(&self) -> Timestamp {
@@ -43,6 +53,13 @@ impl Clock {
             return None;
         }
         self.start.checked_add(self.real(at.since(Timestamp::ZERO)))
+    }
+
+    /// Real time left until `at`; zero if it has come.
+    #[must_use]
+    pub fn until(&self, at: Timestamp) -> std::time::Duration {
+        let left = |at: Instant| at.saturating_duration_since(real_now());
+        self.instant(at).map_or(std::time::Duration::MAX, left)
     }
 
     /// How long a length of model time takes.
@@ -96,6 +113,16 @@ mod tests {
             assert_eq!(clock.real(Duration::from_secs(3)).as_secs_f64(), 3.0 / pace);
         }
         assert_eq!(Clock::new(1.0).instant(Timestamp::NEVER), None);
+    }
+
+    #[test]
+    fn it_stands_still_until_it_starts() {
+        let clock = Clock::starting_in(5.0, std::time::Duration::from_secs(3_600));
+        assert_eq!(clock.now(), Timestamp::ZERO);
+        let at = Timestamp::ZERO + Duration::from_secs(5);
+        assert!(clock.until(at) > std::time::Duration::from_secs(1));
+        assert_eq!(clock.until(Timestamp::NEVER), std::time::Duration::MAX);
+        assert!(Clock::new(1.0).until(Timestamp::ZERO).is_zero());
     }
 
     #[test]

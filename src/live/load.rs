@@ -3,11 +3,11 @@
 //! It is an *open loop*: each request is sent at the instant that the workload intends, whatever
 //! became of those before, and its latency counts from that instant and not from the one at which
 //! it was sent. A generator that waits for answers before it asks again sends least while the
-//! system is slowest, and so leaves out the very latencies that matter: coordinated omission, as Gil
-//! Tene calls it ("How NOT to Measure Latency", 2013; his `wrk2` and `HdrHistogram` are the answer
-//! that is followed here). Where a scenario has users who wait for answers, they do wait, by the
-//! workload's own rules, since that is what is modelled; the clock of each request still starts when
-//! its user wanted it.
+//! system is slowest, and so leaves out the very latencies that matter: coordinated omission, as
+//! Gil Tene calls it ("How NOT to Measure Latency", 2013; his `wrk2` and `HdrHistogram` are the
+//! answer that is followed here). Where a scenario has users who wait for answers, they do wait, by
+//! the workload's own rules, since that is what is modelled; the clock of each request still starts
+//! when its user wanted it.
 //!
 //! What the generator itself cannot hold is counted and shown: sends later than a tolerance, and
 //! requests that were not sent at all because too many were under way. A report without these two
@@ -108,8 +108,8 @@ pub const WITHOUT_DEADLINE: Duration = Duration::from_secs(600);
 /// Requests under way at which further ones are dropped, unless stated.
 pub const MOST_IN_FLIGHT: usize = 10_000;
 
-/// Sends later than this are late, unless stated: a tenth of the shortest latency that a model's
-/// answer has over a real network.
+/// Sends later than this are late, unless stated: 1 ms, the granularity of a runtime's timer, which
+/// the generator's own pacing has to beat.
 pub const LATE_AFTER: std::time::Duration = std::time::Duration::from_millis(1);
 
 /// Why nothing is sent.
@@ -155,8 +155,8 @@ impl LoadConfig {
 }
 
 /// Sends the whole workload and waits for all answers. The calling thread paces, so it must not be
-/// one of `runtime`'s workers; `runtime` does the talking. Every request is shown to `observe` once:
-/// when it has ended, or was dropped.
+/// one of `runtime`'s workers; `runtime` does the talking. Every request is shown to `observe`
+/// once: when it has ended, or was dropped.
 ///
 /// Once `stop` is set, nothing more is sent, and what is under way is abandoned.
 ///

@@ -22,6 +22,8 @@ mod incidents;
 mod kill;
 #[cfg(feature = "live")]
 mod live;
+#[cfg(feature = "live")]
+mod load;
 mod memory;
 mod metrics;
 mod mooncake;

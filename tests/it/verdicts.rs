@@ -5,7 +5,7 @@ use crate::cli::{empty_folder, run};
 use crate::support::{files, results, scenario};
 use routelab::experiment::results::{ScenarioResults, StrategyResults};
 use routelab::experiment::run::{RunOptions, run_range};
-use routelab::experiment::verdict::{Cautions, Judgement, Series, Verdict, judge};
+use routelab::experiment::verdict::{Cautions, Judgement, Plan, Series, Verdict, judge};
 use serde_json::Value;
 use std::fs;
 use std::sync::atomic::AtomicBool;
@@ -159,8 +159,12 @@ fn a_against_a_errs_as_seldom_as_it_says() {
         let scenario = scenario("a-a", &text);
         let results = results(&scenario, 2);
         let series: Vec<Series> = results.strategies.iter().map(plain).collect();
+        let plan = Plan {
+            claims: 1,
+            replications: 40,
+        };
         for (claim, wrong) in scenario.claims.iter().zip(&mut wrong) {
-            let judged = judge(claim, 1, &series);
+            let judged = judge(claim, plan, &series);
             assert!((judged.alpha.value() - alpha_of_a_look).abs() < 1e-12);
             match judged.verdict {
                 Verdict::Confirmed(_) | Verdict::Refuted(_) => *wrong += 1,
@@ -181,6 +185,7 @@ fn plain(results: &StrategyResults) -> Series<'_> {
     Series {
         name: &results.name,
         replications: &results.replications,
+        arm: None,
         cautions: Cautions::default(),
     }
 }

@@ -129,8 +129,7 @@ impl<'a> Pacer<'a> {
 
     /// Sleeps until `at`, or, where ends bring new requests, until an end.
     fn sleep(&mut self, at: Timestamp, observe: &mut dyn FnMut(&LoadRecord)) {
-        let left = self.clock.real(at.since(self.clock.now()));
-        let left = left.min(LONGEST_SLEEP);
+        let left = self.clock.until(at).min(LONGEST_SLEEP);
         if self.follows_ends {
             self.wait(left, observe);
         } else {

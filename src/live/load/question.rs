@@ -11,9 +11,7 @@ use crate::request::{Request, RequestFeatures, UserPreferences};
 use bytes::{Buf, Bytes};
 use http_body_util::Full;
 use hyper::Uri;
-use hyper::header::{
-    AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, USER_AGENT,
-};
+use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, USER_AGENT};
 use std::fmt::Write;
 
 /// Bytes of prompt for each token.
@@ -161,7 +159,11 @@ impl Model {
 
 /// Requests that may be answered from a cache are not sampled; by that the proxy knows them.
 const fn temperature(features: &RequestFeatures) -> &'static str {
-    if features.cache_key.is_some() { "0" } else { "1" }
+    if features.cache_key.is_some() {
+        "0"
+    } else {
+        "1"
+    }
 }
 
 fn anthropic(head: &mut String, model: &Model, features: &RequestFeatures) -> &'static str {
@@ -194,7 +196,10 @@ fn openai(head: &mut String, model: &Model, features: &RequestFeatures) -> &'sta
 
 fn gemini(head: &mut String, features: &RequestFeatures) -> &'static str {
     let temperature = temperature(features);
-    let _ = write!(head, r#"{{"generationConfig":{{"temperature":{temperature}"#);
+    let _ = write!(
+        head,
+        r#"{{"generationConfig":{{"temperature":{temperature}"#
+    );
     if let Some(limit) = features.max_output_tokens {
         let _ = write!(head, r#","maxOutputTokens":{limit}"#);
     }

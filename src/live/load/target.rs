@@ -99,7 +99,15 @@ mod tests {
 
     #[test]
     fn what_is_no_address_is_refused() {
-        for text in ["", "127.0.0.1:80", "ftp://h", "http://", "http:// h", "http://h/?a=1", "/a"] {
+        for text in [
+            "",
+            "127.0.0.1:80",
+            "ftp://h",
+            "http://",
+            "http:// h",
+            "http://h/?a=1",
+            "/a",
+        ] {
             assert!(Target::parse(text).is_err(), "{text:?}");
         }
     }

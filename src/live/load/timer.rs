@@ -1,8 +1,8 @@
 //! A sharper sleep for the pacing thread.
 //!
 //! Linux lets a sleep end up to 50 us late, so that several can share one wake-up (prctl(2),
-//! `PR_SET_TIMERSLACK`). For a generator that sends every 125 us that is much. The slack of a thread
-//! can also be set through `/proc`, which needs no foreign code. Why not spin for the last
+//! `PR_SET_TIMERSLACK`). For a generator that sends every 125 us that is much. The slack of a
+//! thread can also be set through `/proc`, which needs no foreign code. Why not spin for the last
 //! stretch instead: at thousands of requests a second that takes a whole processor, and generator
 //! and server share two.
 
