@@ -183,8 +183,8 @@ fn judged(report: &LoadReport) -> Result<(), Exit> {
     // A hundredth of the requests is what a P99 consists of.
     if report.dropped > 0 || report.late > report.sent / 100 {
         say(
-            "warning: the generator did not keep up (requests dropped, or more than 1 % sent late): \
-             what it could not send in time says more about this machine than about the server",
+            "warning: the generator did not keep up (requests dropped, or more than 1 % sent \
+             late): the figures say more about this machine than about the server",
         );
     }
     if report.stopped {

@@ -100,8 +100,8 @@ impl Shown<'_> {
     fn notes(&self, text: &mut String) {
         let report = self.report;
         text.push_str(
-            "\nLatency counts from the instant at which a request was to be sent. Failures are not \
-             in it.\n",
+            "\nLatency counts from the instant at which a request was to be sent. Failures are \
+             not in it.\n",
         );
         if report.warming_up > 0 {
             let _ = writeln!(
@@ -114,8 +114,8 @@ impl Shown<'_> {
         if pace != 1.0 {
             let _ = writeln!(
                 text,
-                "Times and rates are the scenario's, {pace} seconds to a real one; send lateness is \
-                 real."
+                "Times and rates are the scenario's, {pace} seconds to a real one; send lateness \
+                 is real."
             );
         }
         if report.stopped {

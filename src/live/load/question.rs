@@ -31,6 +31,9 @@ const SENTENCE: &[u8] = b" the quick brown fox jumps over the lazy dog, and nobo
 /// than answers have, so that nothing is cut, and routing expects the same as without a limit.
 const UNLIMITED: u32 = 64_000;
 
+/// The last field, up to the prompt.
+const MESSAGE: &str = r#""messages":[{"role":"user","content":""#;
+
 /// Makes requests.
 pub(super) struct Questions {
     dialect: LoadDialect,
@@ -167,14 +170,15 @@ const fn temperature(features: &RequestFeatures) -> &'static str {
 }
 
 fn anthropic(head: &mut String, model: &Model, features: &RequestFeatures) -> &'static str {
+    let name = &model.name;
+    let limit = features.max_output_tokens.unwrap_or(UNLIMITED);
+    let temperature = temperature(features);
+    let stream = features.streaming;
     let _ = write!(
         head,
-        r#"{{"model":{},"max_tokens":{},"temperature":{},"stream":{},"messages":[{{"role":"user","content":""#,
-        model.name,
-        features.max_output_tokens.unwrap_or(UNLIMITED),
-        temperature(features),
-        features.streaming,
+        r#"{{"model":{name},"max_tokens":{limit},"temperature":{temperature},"stream":{stream},"#
     );
+    head.push_str(MESSAGE);
     r#""}]}"#
 }
 
@@ -187,10 +191,8 @@ fn openai(head: &mut String, model: &Model, features: &RequestFeatures) -> &'sta
         head.push_str(r#""stream":true,"stream_options":{"include_usage":true},"#);
     }
     let temperature = temperature(features);
-    let _ = write!(
-        head,
-        r#""temperature":{temperature},"messages":[{{"role":"user","content":""#
-    );
+    let _ = write!(head, r#""temperature":{temperature},"#);
+    head.push_str(MESSAGE);
     r#""}]}"#
 }
 
