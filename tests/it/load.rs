@@ -31,10 +31,16 @@ replications = 1
 seed = 11
 strategies = ["round_robin"]
 
+[models.large]
+quality = 4
 [models.large.service]
 first_token = "1s"
+per_output_token = "10ms"
+[models.small]
+quality = 3
 [models.small.service]
 first_token = "1s"
+per_output_token = "10ms"
 
 [regions]
 names = ["here", "there"]
@@ -45,6 +51,12 @@ id = "a"
 provider = "anthropic"
 region = "here"
 models = { large = {}, small = {} }
+
+[[accounts]]
+id = "b"
+provider = "google"
+region = "there"
+models = { small = {} }
 "#;
 
 const MIXED: &str = r#"
@@ -108,7 +120,7 @@ fn config(scenario: &Scenario, server: &Server) -> LoadConfig {
         duration: None,
         requests: None,
         warmup: Duration::ZERO,
-        timeout: Duration::from_secs(1_000_000),
+        timeout: Duration::MAX,
         most_in_flight: MOST_IN_FLIGHT,
         late_after: std::time::Duration::MAX,
     }

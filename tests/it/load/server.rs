@@ -256,18 +256,29 @@ fn gemini(path: &str) -> Response<Pieces> {
     response(200, Pieces::whole(text.into_bytes()))
 }
 
-/// A body in pieces, which may end in an error.
-struct Pieces(VecDeque<Result<Bytes, &'static str>>);
+/// A body in pieces, which may end in an error. It pauses for a moment before each, so that what came
+/// before has left.
+struct Pieces {
+    left: VecDeque<Result<Bytes, &'static str>>,
+    paused: bool,
+}
 
 impl Pieces {
     fn whole(bytes: Vec<u8>) -> Self {
         let middle = bytes.len() / 2;
         let bytes = Bytes::from(bytes);
-        Self([Ok(bytes.slice(..middle)), Ok(bytes.slice(middle..))].into())
+        Self::of([Ok(bytes.slice(..middle)), Ok(bytes.slice(middle..))])
     }
 
     fn cut(bytes: Vec<u8>) -> Self {
-        Self([Ok(Bytes::from(bytes)), Err("cut short")].into())
+        Self::of([Ok(Bytes::from(bytes)), Err("cut short")])
+    }
+
+    fn of<const N: usize>(pieces: [Result<Bytes, &'static str>; N]) -> Self {
+        Self {
+            left: pieces.into(),
+            paused: false,
+        }
     }
 }
 
@@ -277,13 +288,18 @@ impl Body for Pieces {
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
-        _: &mut Context<'_>,
+        context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, &'static str>>> {
-        Poll::Ready(self.0.pop_front().map(|piece| piece.map(Frame::data)))
+        self.paused = !self.paused;
+        if self.paused {
+            context.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        Poll::Ready(self.left.pop_front().map(|piece| piece.map(Frame::data)))
     }
 
     fn is_end_stream(&self) -> bool {
-        self.0.is_empty()
+        self.left.is_empty()
     }
 
     fn size_hint(&self) -> SizeHint {
