@@ -9,7 +9,9 @@ use std::fmt::Write;
 pub(super) struct Shown<'a> {
     /// Its name.
     pub scenario: &'a str,
+    /// What was asked for.
     pub config: &'a LoadConfig,
+    /// What came of it.
     pub report: &'a LoadReport,
 }
 

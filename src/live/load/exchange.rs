@@ -28,7 +28,9 @@ const CONNECT_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(5);
 
 /// An end, and the place of the request among those under way.
 pub(super) struct Ended {
+    /// The place that it frees.
     pub place: u32,
+    /// What became of the request.
     pub record: LoadRecord,
 }
 

@@ -44,6 +44,7 @@ struct UnderWay {
 }
 
 impl<'a> Pacer<'a> {
+    /// A pacer that has sent nothing yet.
     pub fn new(
         config: &'a LoadConfig,
         schedule: Schedule,

@@ -53,6 +53,10 @@ struct Model {
 }
 
 impl Questions {
+    /// A maker of requests.
+    ///
+    /// # Errors
+    /// If a name or the key cannot stand in HTTP.
     pub fn new(config: &LoadConfig) -> Result<Self, LoadError> {
         let models = config.models.iter();
         let regions = config.regions.iter();

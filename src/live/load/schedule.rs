@@ -21,6 +21,10 @@ pub(super) struct Schedule {
 }
 
 impl Schedule {
+    /// The schedule that is asked for.
+    ///
+    /// # Errors
+    /// If the rate cannot be scaled like that.
     pub fn new(config: &LoadConfig) -> Result<Self, LoadError> {
         if !(config.rate_scale > 0.0 && config.rate_scale.is_finite()) {
             return Err(LoadError::Scale);

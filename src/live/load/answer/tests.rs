@@ -1,3 +1,5 @@
+//! Every end that an answer can have, fed byte by byte.
+
 use super::*;
 
 fn read(status: u16, dialect: LoadDialect, streaming: bool, body: &str) -> (Outcome, Usage) {
