@@ -137,6 +137,7 @@ where
     R: Future<Output = Reply> + Send + 'static,
 {
     while let Ok((socket, _)) = listener.accept().await {
+        socket.set_nodelay(true).expect("a socket");
         let (decide, seen) = (Arc::clone(&decide), Arc::clone(&seen));
         let service = service_fn(move |request: Request<Incoming>| {
             let (decide, seen) = (Arc::clone(&decide), Arc::clone(&seen));
