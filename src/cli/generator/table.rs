@@ -2,6 +2,7 @@
 
 use crate::cli::console::grouped;
 use crate::live::load::{Lengths, LoadConfig, LoadReport};
+use crate::time::Duration;
 use serde_json::{Map, Value, json};
 use std::fmt::Write;
 
@@ -165,7 +166,7 @@ impl Shown<'_> {
 fn values(lengths: &Lengths) -> Vec<Option<f64>> {
     let quantiles = QUANTILES
         .iter()
-        .map(|(_, q)| lengths.quantile(*q).map(|length| length.as_secs_f64()));
+        .map(|(_, q)| lengths.quantile(*q).map(Duration::as_secs_f64));
     let histogram = &lengths.histogram;
     let max = (histogram.count() > 0).then(|| histogram.max().as_secs_f64());
     std::iter::once(lengths.mean())
