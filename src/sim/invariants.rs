@@ -23,12 +23,36 @@ pub(super) struct Invariants {
     cost_of_requests: NanoUsd,
     /// Requests answered without an attempt of their own that have one.
     copies_attempted: u64,
-    /// Integral of the number of requests in the system, in request-nanoseconds.
-    in_system_nanos: u128,
+    /// Requests in the system, over time.
+    in_system: Area,
     sojourn_nanos: u128,
     /// The same of attempts.
-    in_flight_nanos: u128,
+    in_flight: Area,
     attempt_nanos: u128,
+}
+
+/// The integral of a number over time. Every one that comes adds the rest of time to it, and every
+/// one that goes takes off what is left then: two sums at its two events, instead of a product at
+/// every event of the run. Once all have gone, the one less the other is the integral.
+#[derive(Clone, Copy, Debug, Default)]
+struct Area {
+    came_at: u128,
+    went_at: u128,
+}
+
+impl Area {
+    fn comes(&mut self, now: Timestamp) {
+        self.came_at += u128::from(now.as_nanos());
+    }
+
+    fn goes(&mut self, now: Timestamp) {
+        self.went_at += u128::from(now.as_nanos());
+    }
+
+    /// In nanoseconds, modulo 2^128: with one more gone than came, it is nonsense.
+    const fn nanos(self) -> u128 {
+        self.went_at.wrapping_sub(self.came_at)
+    }
 }
 
 #[cold]
@@ -43,11 +67,6 @@ impl Invariants {
         if now < self.now {
             return Err(broken(format!("time went back from {} to {now}", self.now)));
         }
-        let in_system = self.arrivals - self.successes - self.failures - self.rejections;
-        let in_flight = self.dispatched - self.attempts_ended;
-        let passed = u128::from(now.since(self.now).as_nanos());
-        self.in_system_nanos += u128::from(in_system) * passed;
-        self.in_flight_nanos += u128::from(in_flight) * passed;
         self.now = now;
         Ok(())
     }
@@ -63,8 +82,10 @@ impl Invariants {
     }
 
     /// A request has arrived.
-    pub const fn arrived(&mut self) {
+    #[inline]
+    pub fn arrived(&mut self) {
         self.arrivals += 1;
+        self.in_system.comes(self.now);
     }
 
     /// An attempt is sent to a target, of this account, whose breaker is open or not. One that goes
@@ -72,6 +93,7 @@ impl Invariants {
     #[inline]
     pub fn dispatched(&mut self, open: bool, account: AccountIndex) -> Result<(), Broken> {
         self.dispatched += 1;
+        self.in_flight.comes(self.now);
         if open {
             let what = format!(
                 "account {} got an attempt while the breaker for it was open",
@@ -85,6 +107,7 @@ impl Invariants {
     /// An attempt has ended.
     pub fn attempt_ended(&mut self, record: &AttemptRecord) {
         self.attempts_ended += 1;
+        self.in_flight.goes(self.now);
         self.cost_of_attempts += record.cost;
         self.attempt_nanos += u128::from(record.ended.since(record.dispatched).as_nanos());
     }
@@ -93,6 +116,7 @@ impl Invariants {
     /// counted twice.
     #[inline]
     pub fn request_ended(&mut self, record: &RequestRecord) {
+        self.in_system.goes(self.now);
         match record.outcome {
             Outcome::Success => self.successes += 1,
             Outcome::Failed(_) => self.failures += 1,
@@ -134,8 +158,8 @@ impl Invariants {
                 "the cost of the attempts is not the cost of the requests",
             ));
         }
-        little("request", self.in_system_nanos, self.sojourn_nanos)?;
-        little("attempt", self.in_flight_nanos, self.attempt_nanos)
+        little("request", self.in_system.nanos(), self.sojourn_nanos)?;
+        little("attempt", self.in_flight.nanos(), self.attempt_nanos)
     }
 }
 
