@@ -729,6 +729,14 @@ impl Gateway {
         }
     }
 
+    /// Whether the driver has nothing to do, and no breaker has changed state: the common end of a
+    /// report.
+    #[must_use]
+    #[inline]
+    pub fn is_quiet(&self) -> bool {
+        self.actions.is_empty() && self.balancer.pool().is_quiet()
+    }
+
     /// The next thing that the driver has to do.
     #[inline]
     pub fn poll_action(&mut self) -> Option<Action> {

@@ -59,6 +59,8 @@ pub struct Pool {
     keys: Keys,
     sets: Sets,
     shares: ProviderShares,
+    /// Whether anybody looks at the shares.
+    compares_providers: bool,
     quotas: Vec<DeclaredQuota>,
     quota_owners: BTreeMap<(Provider, String), usize>,
     models: Vec<ModelFacts>,
@@ -116,6 +118,7 @@ impl Pool {
             keys: Keys::default(),
             sets: Sets::default(),
             shares: ProviderShares::new(config.metrics.diversity_tau),
+            compares_providers: matches!(config.strategy, Strategy::Adaptive | Strategy::Smart),
             quotas: vec![],
             quota_owners: BTreeMap::new(),
             models: vec![],
@@ -265,7 +268,9 @@ impl Pool {
         if let Some(quota) = account.quota {
             self.quotas[quota as usize].take(now, expected);
         }
-        self.shares.dispatched(now, provider);
+        if self.compares_providers {
+            self.shares.dispatched(now, provider);
+        }
         self.keys.mark(target);
         if crosses {
             self.sort(target, now);
@@ -370,7 +375,8 @@ impl Pool {
         &self.sets
     }
 
-    /// Providers' shares of recent dispatches.
+    /// Providers' shares of recent dispatches; kept only where the strategy configured is one that
+    /// compares them.
     #[must_use]
     #[inline]
     pub const fn shares(&self) -> &ProviderShares {
@@ -551,6 +557,13 @@ impl Pool {
     #[must_use]
     pub fn is_full(&self, target: TargetIndex) -> bool {
         self.accounts[self.account_of(target).at()].is_full()
+    }
+
+    /// Whether every breaker transition has been reported.
+    #[must_use]
+    #[inline]
+    pub(super) fn is_quiet(&self) -> bool {
+        self.transitions.is_empty()
     }
 
     /// The next breaker transition that has not been reported yet.

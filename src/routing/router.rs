@@ -102,7 +102,10 @@ impl SmartRouter {
         is_retry: bool,
     ) -> Result<RoutingDecision, Rejection> {
         balancer.gather(now, features, tried);
-        self.filter(balancer, now, features);
+        let by_quota = self.quota_aware && balancer.pool().declares_quotas();
+        if self.is_smart() || by_quota {
+            self.filter(balancer, now, features);
+        }
         if balancer.candidates().is_empty() {
             return Err(rejection(balancer, features));
         }
@@ -172,10 +175,6 @@ impl SmartRouter {
         now: Timestamp,
         features: &RequestFeatures,
     ) {
-        let by_quota = self.quota_aware && balancer.pool().declares_quotas();
-        if !self.is_smart() && !by_quota {
-            return;
-        }
         let (candidates, pool) = balancer.candidates_mut();
         if self.is_smart() {
             let wanted = &features.preferences;

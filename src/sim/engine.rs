@@ -305,9 +305,16 @@ impl<'a> Engine<'a> {
         self.act(now)
     }
 
-    /// Carries out what the gateway asks for.
-    #[inline]
+    /// Carries out what the gateway asks for, if anything.
+    #[inline(always)]
     fn act(&mut self, now: Timestamp) -> Result<(), Broken> {
+        if self.gateway.is_quiet() {
+            return Ok(());
+        }
+        self.carry_out(now)
+    }
+
+    fn carry_out(&mut self, now: Timestamp) -> Result<(), Broken> {
         loop {
             self.note_transitions();
             let Some(action) = self.gateway.poll_action() else {

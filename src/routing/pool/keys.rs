@@ -125,6 +125,14 @@ impl Keys {
         }
     }
 
+    /// The same where nothing but the estimate of the time to first token has changed.
+    #[inline]
+    pub(super) fn first_token_moved(&mut self, target: TargetIndex) {
+        if self.wanted.any(Wanted::FIRST_TOKEN) {
+            self.mark(target);
+        }
+    }
+
     /// From now on what `strategy` compares is kept up to date.
     #[inline]
     pub(super) fn want(&mut self, strategy: Strategy, streaming: bool) {

@@ -44,7 +44,7 @@ impl Pool {
         let was_measured = estimate.is_measured();
         estimate.observe(now, now.since(dispatched), tau);
         if was_measured {
-            self.keys.mark(target);
+            self.keys.first_token_moved(target);
         } else {
             self.refresh(target, now);
         }

@@ -36,7 +36,8 @@ impl Scan {
         if let [few] = candidates.words()
             && ranking.targets() <= FEW
         {
-            return highest_of_few(*few, ranking.of_word(0).iter().copied(), rng);
+            let all = admitting.words().first() == Some(few);
+            return highest_of_few(*few, all, ranking.of_word(0).iter().copied(), rng);
         }
         self.ties.clear();
         if candidates == admitting {
@@ -62,8 +63,9 @@ impl Scan {
             && ranking.targets() <= FEW
         {
             let keys = ranking.of_word(0).iter().zip(provider);
-            let sums = keys.map(|(key, provider)| key + extras[usize::from(*provider)]);
-            return highest_of_few(*few, sums, rng);
+            let sums = keys.map(|(key, at)| key + extras[usize::from(*at) % extras.len()]);
+            let all = view.pool.sets().admitting.words().first() == Some(few);
+            return highest_of_few(*few, all, sums, rng);
         }
         self.ties.clear();
         let sets = view.pool.sets();
@@ -181,26 +183,22 @@ impl Scan {
     }
 }
 
-/// The same among so few targets that each is compared.
+/// The same among so few targets that each is compared. `all` says that nobody else has a key that
+/// could be the highest: all who admit an attempt are candidates.
 #[inline]
 pub(super) fn highest_of_few(
     candidates: u64,
+    all: bool,
     keys: impl Iterator<Item = f64>,
     rng: &mut Rng,
 ) -> Option<TargetIndex> {
     let mut few = [f64::NEG_INFINITY; FEW];
-    let (mut best, mut len) = (f64::NEG_INFINITY, 0);
-    for (place, key) in few.iter_mut().zip(keys) {
-        let is_candidate = candidates >> len & 1 == 1;
-        *place = if is_candidate { key } else { f64::NEG_INFINITY };
-        best = higher(best, *place);
-        len += 1;
+    few.iter_mut().zip(keys).for_each(|(place, key)| *place = key);
+    if !all {
+        let others = members(!candidates & (u64::MAX >> (WORD - FEW)));
+        others.for_each(|other| few[other as usize] = f64::NEG_INFINITY);
     }
-    let tied = few[..len]
-        .iter()
-        .rev()
-        .fold(0, |tied: u64, key| tied << 1 | u64::from(*key == best));
-    let mut tied = tied & candidates;
+    let mut tied = equal_to(&few, highest_of(&few), 0.0) & candidates;
     let count = tied.count_ones();
     let chosen = if count > 1 { rng.below(count) } else { 0 };
     (0..chosen).for_each(|_| tied &= tied - 1);
