@@ -193,12 +193,19 @@ pub(super) fn highest_of_few(
     rng: &mut Rng,
 ) -> Option<TargetIndex> {
     let mut few = [f64::NEG_INFINITY; FEW];
-    few.iter_mut().zip(keys).for_each(|(place, key)| *place = key);
+    few.iter_mut()
+        .zip(keys)
+        .for_each(|(place, key)| *place = key);
     if !all {
         let others = members(!candidates & (u64::MAX >> (WORD - FEW)));
         others.for_each(|other| few[other as usize] = f64::NEG_INFINITY);
     }
-    let mut tied = equal_to(&few, highest_of(&few), 0.0) & candidates;
+    let best = highest_of(&few);
+    let ties = few
+        .iter()
+        .rev()
+        .fold(0, |ties: u64, key| ties << 1 | u64::from(*key == best));
+    let mut tied = ties & candidates;
     let count = tied.count_ones();
     let chosen = if count > 1 { rng.below(count) } else { 0 };
     (0..chosen).for_each(|_| tied &= tied - 1);
