@@ -19,4 +19,5 @@ pub mod load;
 pub mod provider;
 pub mod proxy;
 pub mod retry_after;
+pub mod server;
 pub mod sse;

@@ -25,6 +25,10 @@ words! {
         NotFound = "not_found",
         /// The path knows no such method: 405.
         MethodNotAllowed = "method_not_allowed",
+        /// The client took too long to send its request: 408.
+        RequestTimeout = "request_timeout",
+        /// The body is not JSON by its own account: 415.
+        UnsupportedMediaType = "unsupported_media_type",
         /// The body, or the prompt, is too long: 413.
         TooLarge = "too_large",
         /// All accounts that could answer have run into their limits: 429.
@@ -104,6 +108,8 @@ impl ClientError {
             (ErrorKind::Authentication, _) => 401,
             (ErrorKind::NotFound, _) => 404,
             (ErrorKind::MethodNotAllowed, _) => 405,
+            (ErrorKind::RequestTimeout, _) => 408,
+            (ErrorKind::UnsupportedMediaType, _) => 415,
             (ErrorKind::TooLarge, _) => 413,
             (ErrorKind::RateLimited, _) => 429,
             (ErrorKind::Internal, _) => 500,

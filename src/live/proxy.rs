@@ -288,6 +288,12 @@ impl IntelligentProxy {
         self.core.lock().models().to_vec()
     }
 
+    /// Names of the regions, as configured.
+    #[must_use]
+    pub fn regions(&self) -> Vec<String> {
+        self.core.lock().regions().to_vec()
+    }
+
     /// Requests that have arrived and not ended.
     #[must_use]
     pub fn in_flight(&self) -> usize {

@@ -207,7 +207,9 @@ const fn finish_reason(finish: Finish) -> &'static str {
 
 pub(super) fn error(error: &ClientError) -> Value {
     let (kind, code) = match error.kind {
-        ErrorKind::InvalidRequest => ("invalid_request_error", None),
+        ErrorKind::InvalidRequest | ErrorKind::RequestTimeout | ErrorKind::UnsupportedMediaType => {
+            ("invalid_request_error", None)
+        }
         ErrorKind::Authentication => ("invalid_request_error", Some("invalid_api_key")),
         ErrorKind::NotFound => ("invalid_request_error", Some("model_not_found")),
         ErrorKind::MethodNotAllowed => ("invalid_request_error", Some("method_not_supported")),

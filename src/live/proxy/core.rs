@@ -425,6 +425,11 @@ impl State {
         Some(RegionIndex(at as u16))
     }
 
+    /// The names of regions, in the order of their numbers.
+    pub fn regions(&self) -> &[String] {
+        &self.regions
+    }
+
     /// The clients' names for models, in the order of their numbers.
     pub fn models(&self) -> &[String] {
         &self.models
