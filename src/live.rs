@@ -16,6 +16,7 @@ pub mod client;
 pub mod clock;
 pub mod emulate;
 pub mod load;
+pub mod json_log;
 pub mod provider;
 pub mod proxy;
 pub mod retry_after;

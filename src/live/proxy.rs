@@ -27,7 +27,7 @@ mod reply;
 pub use self::account::{AccountError, ProxyAccount, ProxyModel, Secret};
 pub use self::exchange::ExchangeLimits;
 pub use self::http::HttpConfig;
-pub use self::log::{Log, Trace};
+pub use self::log::{Log, Tag, Trace};
 pub use self::reply::{ProxyBody, ProxyError, ProxyResponse, ProxyStream};
 
 use self::core::Core;
@@ -100,6 +100,8 @@ pub struct ProxyRequest {
     /// Whether its answer may be repeated although it is sampled; at temperature 0 it may be
     /// anyhow.
     pub cacheable: bool,
+    /// Who asks, for the log.
+    pub client: Option<Arc<str>>,
     /// The client's name for it, passed on as `x-request-id`.
     pub request_id: Option<HeaderValue>,
     /// Anthropic's switches for features, passed on to providers of that dialect.
@@ -117,6 +119,7 @@ impl ProxyRequest {
             region: None,
             preferences: UserPreferences::default(),
             cacheable: false,
+            client: None,
             request_id: None,
             anthropic_beta: None,
         }
@@ -239,7 +242,11 @@ impl IntelligentProxy {
         let (model, features) = self.features(&request)?;
         let (reply, answer) = oneshot::channel();
         let (here, gone) = oneshot::channel();
-        let place = self.core.arrived(ClassIndex(0), &features);
+        let tag = Tag {
+            client: request.client,
+            request_id: request.request_id.clone(),
+        };
+        let place = self.core.arrived(ClassIndex(0), &features, tag);
         let exchange = Exchange {
             place,
             gone,

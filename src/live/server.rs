@@ -9,6 +9,7 @@
 //! - `service`: from a request to an answer
 //! - `hints`: what a client may say about routing
 //! - `keys`: who may ask
+//! - `metrics`: what the core knows, for Prometheus
 //!
 //! Why hyper and no framework on top: there are six paths, and what a gateway must get right (that
 //! a client has left, back-pressure, time-outs, draining) is the connection's business, where a
@@ -19,6 +20,7 @@ mod connection;
 mod first_bytes;
 mod hints;
 mod keys;
+mod metrics;
 mod service;
 mod tls;
 
@@ -53,6 +55,8 @@ pub struct ServerConfig {
     pub clients: Vec<ClientKey>,
     /// What is taken from clients.
     pub limits: ServerLimits,
+    /// Where the log counts the lines that it drops, to be shown in `/metrics`.
+    pub dropped_log_lines: Option<Arc<AtomicU64>>,
 }
 
 /// Bounds on what is taken from clients.
@@ -121,6 +125,7 @@ struct Shared {
     sockets: Arc<Semaphore>,
     draining: AtomicBool,
     counts: Counts,
+    dropped_log_lines: Option<Arc<AtomicU64>>,
 }
 
 /// What only the server sees. What the core counts is not counted here again.
@@ -158,6 +163,7 @@ impl ServerConfig {
             tls: None,
             clients: vec![],
             limits: ServerLimits::default(),
+            dropped_log_lines: None,
         }
     }
 }
@@ -187,6 +193,7 @@ impl Server {
             limits: config.limits,
             draining: AtomicBool::new(false),
             counts: Counts::new(),
+            dropped_log_lines: config.dropped_log_lines,
         };
         Ok(Self {
             addr,

@@ -8,7 +8,7 @@
 //! than a message there and back (`routelab decide` measures both kinds of cost).
 
 use super::account::{AccountError, Endpoint, ProxyAccount};
-use super::log::{Log, Trace};
+use super::log::{Log, Tag, Trace};
 use crate::live::chat::Answer;
 use crate::live::clock::Clock;
 use crate::record::{AttemptRecord, RequestRecord};
@@ -94,31 +94,36 @@ pub(super) struct State {
 /// Mailboxes, and answers that are kept for others.
 struct Desk {
     mail: BTreeMap<RequestId, UnboundedSender<Order>>,
-    traces: BTreeMap<RequestId, Vec<AttemptRecord>>,
+    /// What is told to the log, where there is one.
+    traces: BTreeMap<RequestId, (Tag, Vec<AttemptRecord>)>,
     kept: BTreeMap<u32, Arc<Answer>>,
     /// The answer with which the present report ends an attempt.
     finishing: Option<Arc<Answer>>,
     /// The answer that the request is about to end with.
     copied: Option<(RequestHandle, Arc<Answer>)>,
     names: Vec<String>,
+    models: Vec<String>,
     log: Option<Box<dyn Log>>,
 }
 
 impl Observer for Desk {
     fn attempt_ended(&mut self, record: &AttemptRecord) {
         if self.log.is_some() {
-            self.traces.entry(record.request).or_default().push(*record);
+            let trace = self.traces.entry(record.request).or_default();
+            trace.1.push(*record);
         }
     }
 
     fn request_ended(&mut self, request: RequestHandle, record: &RequestRecord, _: Duration) {
         let copied = self.copied.take_if(|(whose, _)| *whose == request);
         if let Some(log) = &mut self.log {
-            let attempts = self.traces.remove(&record.request).unwrap_or_default();
+            let (tag, attempts) = self.traces.remove(&record.request).unwrap_or_default();
             log.request_ended(&Trace {
                 record,
                 attempts: &attempts,
                 accounts: &self.names,
+                models: &self.models,
+                tag: &tag,
             });
         }
         let Some(mail) = self.mail.remove(&record.request) else {
@@ -179,6 +184,7 @@ impl Core {
             finishing: None,
             copied: None,
             names: vec![],
+            models: vec![],
             log,
         };
         Self {
@@ -222,13 +228,16 @@ impl Core {
     }
 
     /// A request has arrived. `features` of it are made by who knows the names of models.
-    pub fn arrived(&self, class: ClassIndex, features: &RequestFeatures) -> Place {
+    pub fn arrived(&self, class: ClassIndex, features: &RequestFeatures, tag: Tag) -> Place {
         let (send, orders) = unbounded_channel();
         let mut state = self.lock();
         let now = self.now();
         let id = RequestId(state.next_id);
         state.next_id += 1;
         state.desk.mail.insert(id, send);
+        if state.desk.log.is_some() {
+            state.desk.traces.insert(id, (tag, vec![]));
+        }
         let State { gateway, desk, .. } = &mut *state;
         let handle = gateway.on_request(now, id, class, features, desk);
         if state.requests.len() <= handle.0 as usize {
@@ -380,6 +389,7 @@ impl State {
                 )));
             }
         }
+        self.desk.models.clone_from(&models);
         self.models = models;
         for (account, endpoint) in accounts.iter().zip(endpoints) {
             self.upsert(now, account, endpoint);

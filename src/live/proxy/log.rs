@@ -1,6 +1,8 @@
 //! What is told of a request when it has ended.
 
 use crate::record::{AttemptRecord, RequestRecord};
+use hyper::header::HeaderValue;
+use std::sync::Arc;
 
 /// A request and the decisions that were made for it.
 #[derive(Clone, Copy, Debug)]
@@ -11,6 +13,19 @@ pub struct Trace<'a> {
     pub attempts: &'a [AttemptRecord],
     /// Names of all accounts, by their index.
     pub accounts: &'a [String],
+    /// Clients' names for the models, by their index.
+    pub models: &'a [String],
+    /// What the request is called outside.
+    pub tag: &'a Tag,
+}
+
+/// What a request is called by those who know more of it than the core.
+#[derive(Clone, Default, PartialEq, Eq, Debug)]
+pub struct Tag {
+    /// Who asked.
+    pub client: Option<Arc<str>>,
+    /// The client's name for it.
+    pub request_id: Option<HeaderValue>,
 }
 
 /// Who is told. It is called while the core is locked: it hands on what it is told, and waits for

@@ -1,7 +1,7 @@
 //! From a request to an answer.
 
 use super::body::{self, ServerBody, Unread};
-use super::{Shared, hints};
+use super::{Shared, hints, metrics};
 use crate::live::chat::Dialect;
 use crate::live::client::{self, ClientError, ErrorKind};
 use crate::live::proxy::{ProxyBody, ProxyRequest, ProxyResponse};
@@ -24,6 +24,9 @@ use tokio::sync::OwnedSemaphorePermit;
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
 const EVENTS: HeaderValue = HeaderValue::from_static("text/event-stream; charset=utf-8");
+
+const EXPOSITION: HeaderValue =
+    HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
 
 /// The name of a request: the client's, or ours.
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -97,7 +100,7 @@ async fn respond(
         Path::Models => Ok(whole(JSON, models(shared, asked.dialect))),
         Path::Health => Ok(whole(TEXT, "alive\n")),
         Path::Ready => Ok(ready(shared)),
-        Path::Metrics | Path::Unknown => Ok(whole(TEXT, "")),
+        Path::Metrics | Path::Unknown => Ok(whole(EXPOSITION, metrics::page(shared))),
     }
 }
 
@@ -134,6 +137,7 @@ async fn chat(
     let mut request = ProxyRequest::new(client::request(dialect, &body)?);
     drop(body);
     hints::read(&head.headers, &shared.proxy.regions(), &mut request)?;
+    request.client.clone_from(&asked.client);
     request.request_id = Some(asked.id.clone());
     request.anthropic_beta = head.headers.get("anthropic-beta").cloned();
     let response = shared.proxy.handle(request).await;
