@@ -25,6 +25,8 @@ mod load;
 mod manner;
 mod progress;
 mod run;
+#[cfg(feature = "live")]
+mod serve;
 mod sweep;
 mod validate;
 mod warmup;
@@ -83,6 +85,9 @@ enum Command {
     Warmup(warmup::Args),
     /// Measures how long a routing decision takes on this machine
     Decide(decide::Args),
+    /// Serves the gateway in a file over HTTP, routed by the code that the simulator runs
+    #[cfg(feature = "live")]
+    Serve(serve::Args),
     /// Compares the simulator with queueing theory and with a published experiment
     Validate(validate::Args),
     /// Emulates a scenario's accounts as providers over HTTP, in real time
@@ -119,6 +124,8 @@ fn execute(cli: &Cli) -> Result<(), Exit> {
         Some(Command::Ablate(args)) => ablate::execute(args),
         Some(Command::Warmup(args)) => warmup::execute(args),
         Some(Command::Decide(args)) => decide::execute(args),
+        #[cfg(feature = "live")]
+        Some(Command::Serve(args)) => serve::execute(args),
         Some(Command::Validate(args)) => validate::execute(args),
         #[cfg(feature = "live")]
         Some(Command::Emulate(args)) => emulate::execute(args),

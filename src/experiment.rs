@@ -6,6 +6,8 @@ pub mod claim;
 pub mod compare;
 pub mod decision;
 pub mod gallery;
+#[cfg(feature = "live")]
+pub mod gateway_file;
 pub mod metric;
 pub mod results;
 pub mod run;

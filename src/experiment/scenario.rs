@@ -18,6 +18,7 @@ mod emit;
 mod faults;
 mod file;
 mod gallery;
+pub mod gateway;
 mod models;
 mod network;
 mod output;
@@ -35,6 +36,9 @@ pub use diagnostics::Diagnostics;
 pub use file::load;
 pub use overrides::{Choice, Overrides};
 pub use read::parse;
+
+#[cfg(feature = "live")]
+pub(in crate::experiment) use self::{file::text_of_file, trace_file::reason};
 
 use crate::experiment::claim::{Claim, Threshold};
 use crate::experiment::gallery::Gallery;

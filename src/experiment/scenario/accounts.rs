@@ -6,8 +6,10 @@
 
 mod fields;
 mod pool;
+mod reach;
 
 pub(super) use pool::{Pool, Range};
+pub(super) use reach::{KeyWritten, key};
 
 use super::decode;
 use super::diagnostics::{Finding, Findings, Span};
@@ -25,6 +27,8 @@ pub(super) struct Context<'a> {
     pub(super) models: Option<&'a Models>,
     /// Names of regions; `None` if unreliable.
     pub(super) regions: Option<&'a [String]>,
+    /// Whether the upstreams are real: they are reached, not described.
+    pub(super) of_gateway: bool,
     /// Where findings go.
     pub(super) findings: &'a Findings,
 }

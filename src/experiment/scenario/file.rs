@@ -19,6 +19,15 @@ pub fn load(path: &Path, overrides: &Overrides) -> Result<Loaded, Diagnostics> {
     parse(&path.display().to_string(), &text, base_dir, overrides)
 }
 
+/// The text of a file.
+///
+/// # Errors
+/// If it cannot be read.
+#[cfg(feature = "live")]
+pub(in crate::experiment) fn text_of_file(path: &Path) -> Result<String, Diagnostics> {
+    text_of(path).map_err(Diagnostics::single)
+}
+
 fn text_of(path: &Path) -> Result<String, Finding> {
     let name = path.display();
     let refuse = |why: &str| Finding::error(format!("cannot read `{name}`: {why}"));

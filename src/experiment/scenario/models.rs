@@ -13,20 +13,40 @@ const MOST_MODELS: usize = 256;
 
 /// Service laws of the whole scenario, referred to by position.
 #[derive(Default, Debug)]
-pub(super) struct Services(pub(super) Vec<Service>);
+pub(super) struct Services {
+    /// The laws.
+    pub(super) laws: Vec<Service>,
+    /// Whether real upstreams serve, which have their own.
+    of_gateway: bool,
+}
+
+/// Why a gateway's file says nothing of how an upstream behaves.
+pub(super) const REAL: &str = "it describes a simulated upstream, and here it is the real one";
 
 impl Services {
+    /// None, and none to be read.
+    pub(super) fn of_gateway() -> Self {
+        Self {
+            laws: vec![],
+            of_gateway: true,
+        }
+    }
+
     fn add(&mut self, service: Service, node: &Node, findings: &Findings) -> Option<u16> {
-        let Ok(at) = u16::try_from(self.0.len()) else {
+        let Ok(at) = u16::try_from(self.laws.len()) else {
             findings.push(Finding::error("more than 65,536 service laws").at(node.span, ""));
             return None;
         };
-        self.0.push(service);
+        self.laws.push(service);
         Some(at)
     }
 
     /// Reads the `service` of a section.
     pub(super) fn read(&mut self, section: &mut Section, findings: &Findings) -> Field<u16> {
+        if self.of_gateway {
+            section.refuse("service", REAL);
+            return Field::Absent;
+        }
         Field::of(section.node("service").map(|node| {
             let service = service::service(node, findings)?;
             self.add(service, node, findings)

@@ -84,6 +84,7 @@ fn parts(top: &mut Section, source_name: &str, base_dir: &Path, findings: &Findi
     let context = accounts::Context {
         models: models.as_ref(),
         regions: regions.names.as_deref(),
+        of_gateway: false,
         findings,
     };
     let pool = accounts::read(top, &context, &mut services);
@@ -214,7 +215,7 @@ fn assemble(read: Good, header: Header, parts: Parts) -> Option<Scenario> {
         },
         upstream: UpstreamConfig {
             accounts: pool.behaviours,
-            services: parts.services.0,
+            services: parts.services.laws,
             quotas: pool.quotas,
             network: parts.regions.network,
             faults: read.faults.scheduled,

@@ -162,7 +162,7 @@ fn open(
 }
 
 /// Why a file cannot be read, without the number of the system call's error.
-pub(super) fn reason(error: &io::Error) -> String {
+pub(in crate::experiment) fn reason(error: &io::Error) -> String {
     match error.kind() {
         io::ErrorKind::NotFound => "there is no such file".into(),
         io::ErrorKind::PermissionDenied => "permission denied".into(),

@@ -1,11 +1,12 @@
 //! The keys that an account and a template have in common.
 
 use super::Context;
+use super::reach::ReachFields;
 use crate::experiment::scenario::capacity;
 use crate::experiment::scenario::decode;
 use crate::experiment::scenario::diagnostics::{Finding, Findings, Span};
 use crate::experiment::scenario::document::{Node, Value};
-use crate::experiment::scenario::models::{ModelFields, Services};
+use crate::experiment::scenario::models::{ModelFields, REAL, Services};
 use crate::experiment::scenario::regions;
 use crate::experiment::scenario::section::{Field, Section};
 use crate::experiment::scenario::service::{self, Limits};
@@ -29,6 +30,7 @@ pub(super) struct AccountFields<'a> {
     pub(super) limits: Field<Limits>,
     pub(super) quota: Field<Limits>,
     pub(super) failures: Field<Vec<CalmFailure>>,
+    pub(super) reach: ReachFields,
 }
 
 /// A model as an account serves it: where it was named, and what differs from `[models]`.
@@ -37,6 +39,8 @@ pub(super) struct Offer<'a> {
     pub(super) span: Span,
     pub(super) fields: ModelFields,
     pub(super) name: &'a str,
+    /// What the provider calls it; `None` = the same.
+    pub(super) upstream_name: Option<&'a str>,
 }
 
 impl<'a> AccountFields<'a> {
@@ -47,7 +51,17 @@ impl<'a> AccountFields<'a> {
         services: &mut Services,
     ) -> Self {
         let findings = context.findings;
-        let provider = decode::word("provider", Provider::ALL, Provider::name);
+        let provider = if context.of_gateway {
+            decode::word("provider", &WITH_ADAPTER, Provider::name)
+        } else {
+            decode::word("provider", Provider::ALL, Provider::name)
+        };
+        let simulated = !context.of_gateway;
+        if !simulated {
+            for key in ["capacity", "quota", "failures"] {
+                section.refuse(key, REAL);
+            }
+        }
         Self {
             provider: section.field("provider", provider),
             region: section.field("region", regions::lookup(context.regions)),
@@ -57,16 +71,19 @@ impl<'a> AccountFields<'a> {
             availability: section.field("availability", availability),
             models: models(section, context, services),
             service: services.read(section, findings),
-            capacity: part(section, "capacity", |node| capacity::read(node, findings)),
-            limits: part(section, "limits", |node| {
+            capacity: part_if(simulated, section, "capacity", |node| {
+                capacity::read(node, findings)
+            }),
+            limits: part_if(true, section, "limits", |node| {
                 service::limits("limits", node, findings)
             }),
-            quota: part(section, "quota", |node| {
+            quota: part_if(simulated, section, "quota", |node| {
                 service::limits("quota", node, findings)
             }),
-            failures: part(section, "failures", |node| {
+            failures: part_if(simulated, section, "failures", |node| {
                 service::failures(node, findings)
             }),
+            reach: ReachFields::read(section, context.of_gateway, findings),
         }
     }
 
@@ -86,16 +103,21 @@ impl<'a> AccountFields<'a> {
             limits: self.limits.overlay(template.limits),
             quota: self.quota.overlay(template.quota),
             failures: self.failures.overlay(template.failures),
+            reach: self.reach.overlay(template.reach),
         }
     }
 }
 
-fn part<'a, T>(
+/// Providers that there is an adapter for.
+const WITH_ADAPTER: [Provider; 2] = [Provider::Anthropic, Provider::Google];
+
+fn part_if<'a, T>(
+    has_meaning: bool,
     section: &mut Section<'a>,
     key: &'static str,
     read: impl FnOnce(&'a Node) -> Option<T>,
 ) -> Field<T> {
-    Field::of(section.node(key).map(read))
+    Field::of(section.node_if(key, has_meaning).map(read))
 }
 
 const AVAILABILITY: [(&str, Availability); 3] = [
@@ -140,12 +162,14 @@ fn models<'a>(
             let offer = |entry: &'a crate::experiment::scenario::document::Entry| {
                 let at = named(&entry.key, entry.span, context);
                 let place = format!("model `{}`", decode::shortened(&entry.key));
-                let section = Section::of(&entry.node, place, context.findings)?;
+                let mut section = Section::of(&entry.node, place, context.findings)?;
+                let upstream_name = upstream_name(&mut section, context);
                 let fields = ModelFields::read(section, services, context.findings);
                 let offer = Offer {
                     span: entry.span,
                     fields,
                     name: &entry.key,
+                    upstream_name: upstream_name?,
                 };
                 Some((at?, offer))
             };
@@ -175,6 +199,15 @@ fn models<'a>(
     }
 }
 
+/// What the provider calls a model: `Some(None)` if the same, `None` if bad.
+fn upstream_name<'a>(section: &mut Section<'a>, context: &Context) -> Option<Option<&'a str>> {
+    if !context.of_gateway {
+        return Some(None);
+    }
+    section.optional("upstream_name", decode::name)?;
+    Some(section.node("upstream_name").and_then(Node::text))
+}
+
 fn empty(node: &Node, findings: &Findings) {
     let finding = crate::experiment::scenario::diagnostics::Finding::error(
         "an account must serve at least one model",
@@ -192,6 +225,7 @@ fn listed<'a>(node: &'a Node, context: &Context<'a>) -> Option<(usize, Offer<'a>
         span: node.span,
         fields: ModelFields::ABSENT,
         name,
+        upstream_name: None,
     };
     Some((named(name, node.span, context)?, offer))
 }

@@ -1,6 +1,7 @@
 //! All accounts of a scenario, expanded: what routing is told and how the upstream behaves.
 
 use super::fields::{AccountFields, Offer};
+use super::reach::Reach;
 use super::{Context, Entry, MOST_ACCOUNTS};
 use crate::experiment::results::AccountDescription;
 use crate::experiment::scenario::diagnostics::{Finding, Span};
@@ -28,6 +29,8 @@ pub(in crate::experiment::scenario) struct Pool {
     pub(in crate::experiment::scenario) behaviours: Vec<AccountBehaviour>,
     /// Their quotas.
     pub(in crate::experiment::scenario) quotas: Vec<Quota>,
+    /// How they are reached; of a gateway only.
+    pub(in crate::experiment::scenario) reaches: Vec<Reach>,
     /// The entries as written, with the accounts that each became.
     pub(in crate::experiment::scenario) entries: Vec<(String, Range)>,
 }
@@ -105,6 +108,7 @@ struct Common {
     account: Account,
     behaviour: AccountBehaviour,
     quota: Option<Quota>,
+    reach: Option<Reach>,
 }
 
 impl Maker {
@@ -123,6 +127,10 @@ impl Maker {
                 return None;
             }
             let organisation = common.account.organisation.as_deref().map(numbered);
+            let reach = common.reach.as_ref();
+            self.pool
+                .reaches
+                .extend(reach.map(|it| it.numbered(numbered)));
             let quota = self.quota(&common, organisation.as_ref(), entry, context)?;
             self.pool.accounts.push(Account {
                 id,
@@ -193,6 +201,7 @@ fn common(entry: &Entry, context: &Context) -> Option<Common> {
     missing("provider", "\"anthropic\"", absent(&fields.provider));
     missing("models", "[\"claude-sonnet\"]", absent(&fields.models));
     let served = served(&fields, entry, context);
+    let reach = reach(&fields, entry, context);
     let limits = fields.limits.or(Limits::NONE);
     let quota = fields.quota.or(Limits::default());
     let provider = fields.provider.optional();
@@ -238,11 +247,42 @@ fn common(entry: &Entry, context: &Context) -> Option<Common> {
             failures: failures?,
         },
         quota: quota.enforced(limits),
+        reach: reach?,
     })
 }
 
 fn absent<T>(field: &Field<T>) -> bool {
     matches!(field, Field::Absent)
+}
+
+/// How the account is reached: `Some(None)` in a scenario, `None` if bad.
+fn reach(fields: &AccountFields, entry: &Entry, context: &Context) -> Option<Option<Reach>> {
+    if !context.of_gateway {
+        return Some(None);
+    }
+    let reach = fields.reach.clone();
+    if absent(&reach.key) {
+        let title = format!("missing the key of account `{}`", entry.id);
+        let finding = Finding::error(title).at(entry.heading, "needs a key");
+        let help = "add `key_env = \"ANTHROPIC_API_KEY\"` or `key_file = \"anthropic.key\"` to the \
+                    account or its template";
+        context.findings.push(finding.help(help).needs_the_rest());
+    }
+    let (Field::Good(offers), Field::Good(provider)) = (&fields.models, fields.provider) else {
+        return None;
+    };
+    let name = |(at, offer): (&usize, &Offer)| {
+        let model = ModelIndex(u16::try_from(*at).ok()?);
+        Some((model, offer.upstream_name?.to_owned()))
+    };
+    Some(Some(Reach {
+        base_url: match reach.base_url {
+            Field::Absent => Pool::usual_url(provider)?.to_owned(),
+            stated => stated.optional()??,
+        },
+        key: reach.key.optional()??,
+        upstream_names: offers.iter().filter_map(name).collect(),
+    }))
 }
 
 type Served = (Vec<ServedModel>, Vec<Option<u16>>);
@@ -260,7 +300,7 @@ fn served(fields: &AccountFields, entry: &Entry, context: &Context) -> Option<Se
         let general = models.fields[at];
         let own = offer.fields;
         let service = own.service.overlay(fields.service).overlay(general.service);
-        if absent(&service) {
+        if absent(&service) && !context.of_gateway {
             no_service(offer, entry, context);
         }
         let quality = own.quality.overlay(general.quality).or(3);
@@ -275,7 +315,7 @@ fn served(fields: &AccountFields, entry: &Entry, context: &Context) -> Option<Se
             })
         })();
         services[at] = service.optional().flatten();
-        good &= model.is_some() && services[at].is_some();
+        good &= model.is_some() && (context.of_gateway || services[at].is_some());
         served.extend(model);
     }
     good.then_some((served, services))
