@@ -36,6 +36,8 @@ mod random_scenario;
 mod routing;
 mod scenario_errors;
 mod scenario_files;
+#[cfg(feature = "live")]
+mod serve;
 mod stage;
 mod support;
 mod sweep;

@@ -12,8 +12,10 @@ use tokio::sync::OwnedSemaphorePermit;
 
 /// The body of an answer. A request counts as under way until it is dropped.
 pub(super) struct ServerBody {
-    content: Content,
+    /// Free before the proxy is told that the client has left, so that whoever sees nothing in
+    /// flight also finds room.
     _place: Option<OwnedSemaphorePermit>,
+    content: Content,
 }
 
 enum Content {

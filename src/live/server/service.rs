@@ -10,11 +10,11 @@ use crate::time::Duration;
 use bytes::Bytes;
 use hyper::body::Incoming;
 use hyper::header::{
-    ALLOW, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER,
-    WWW_AUTHENTICATE,
+    ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_ENCODING, CONTENT_TYPE, HeaderName, HeaderValue,
+    RETRY_AFTER, TRANSFER_ENCODING, WWW_AUTHENTICATE,
 };
 use hyper::http::request::Parts;
-use hyper::{HeaderMap, Method, Request, Response, StatusCode};
+use hyper::{HeaderMap, Method, Request, Response, StatusCode, Version};
 use serde_json::{Value, json};
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -72,6 +72,12 @@ pub(super) async fn answer(
         headers.insert(ANTHROPICS_REQUEST_ID, asked.id.clone());
     }
     headers.insert(REQUEST_ID, asked.id);
+    // A request with both a length and chunks is hyper's to read, by its chunks, without a word of
+    // the other. Whoever stands before us may have read it otherwise, so that nothing that follows
+    // can be trusted (RFC 9112, 6.1).
+    if head.headers.contains_key(TRANSFER_ENCODING) && head.version < Version::HTTP_2 {
+        headers.insert(CONNECTION, HeaderValue::from_static("close"));
+    }
     let status = response.status().as_u16();
     let counts = &shared.counts;
     counts.answered(asked.path.name(), asked.client, status);
