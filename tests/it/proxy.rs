@@ -297,146 +297,122 @@ async fn who_leaves_before_the_answer_cancels_it() {
     assert_eq!(end.outcome, Outcome::Failed(FailureKind::Cancelled));
 }
 
-/// What an upstream can do, and what kind of failure it is.
-fn misbehaviours() -> Vec<(&'static str, Script, bool, FailureKind)> {
-    use FailureKind as K;
-    let write = |bytes: &[u8]| Step::Write(bytes.to_vec());
-    let stream = |text: &str, then| {
-        let text = text.as_bytes().to_vec();
-        vec![Step::Write(stream_head()), Step::Write(text), then]
-    };
+/// What an upstream did, how, whether a stream was asked for, and which
+/// failure that is.
+type Misbehaviour = (&'static str, Script, bool, FailureKind);
+
+const JSON: &str = "content-type: application/json\r\n";
+const OVERLOADED: &str = r#"{"type":"error","error":{"type":"overloaded_error","message":"busy"}}"#;
+
+/// Answers that break below HTTP, or within its framing.
+fn broken_transport() -> Vec<Misbehaviour> {
+    let failure = FailureKind::Connection;
     let cut = &anthropic_answer()[..40];
-    let json = "content-type: application/json\r\n";
-    let announced = |body: &str| {
-        format!("HTTP/1.1 200 OK\r\n{json}content-length: 5000\r\n\r\n{body}").into_bytes()
-    };
-    let overloaded = r#"{"type":"error","error":{"type":"overloaded_error","message":"busy"}}"#;
-    let error_event = format!("event: error\ndata: {overloaded}\n\n");
+    let announced = Step::Write(
+        format!("HTTP/1.1 200 OK\r\n{JSON}content-length: 5000\r\n\r\n{cut}").into_bytes(),
+    );
+    let endless = Step::Flood(b"x-more: and more\r\n".repeat(100));
+    let status = Step::Write(b"HTTP/1.1 200 OK\r\n".to_vec());
+    let mail = Step::Write(b"220 mail ready\r\n".to_vec());
     vec![
-        ("reset at once", vec![Step::Reset], false, K::Connection),
-        (
-            "closed without a word",
-            vec![Step::Close],
-            false,
-            K::Connection,
-        ),
+        ("reset at once", vec![Step::Reset], false, failure),
+        ("closed without a word", vec![Step::Close], false, failure),
         (
             "reset within the body",
-            vec![Step::Write(announced(cut)), Step::Reset],
+            vec![announced.clone(), Step::Reset],
             false,
-            K::Connection,
+            failure,
         ),
         (
             "closed within the body",
-            vec![Step::Write(announced(cut)), Step::Close],
+            vec![announced, Step::Close],
             false,
-            K::Connection,
+            failure,
         ),
-        ("JSON cut short", json_reply(cut), false, K::BadGateway),
-        (
-            "no JSON",
-            json_reply("<html>502</html>"),
-            false,
-            K::BadGateway,
-        ),
-        ("empty", json_reply(""), false, K::BadGateway),
-        (
-            "too long",
-            json_reply(&"x".repeat(100_001)),
-            false,
-            K::BadGateway,
-        ),
-        (
-            "invalid UTF-8",
-            vec![
-                write(&reply(200, json, &"x".repeat(4))[..reply(200, json, "xxxx").len() - 4]),
-                write(b"\"\xff\xfe\""),
-            ],
-            false,
-            K::BadGateway,
-        ),
-        (
-            "no HTTP",
-            vec![write(b"220 mail ready\r\n"), Step::Close],
-            false,
-            K::Connection,
-        ),
-        (
-            "endless headers",
-            vec![
-                write(b"HTTP/1.1 200 OK\r\n"),
-                Step::Flood(b"x-more: and more\r\n".repeat(100)),
-            ],
-            false,
-            K::Connection,
-        ),
+        ("no HTTP", vec![mail, Step::Close], false, failure),
+        ("endless headers", vec![status, endless], false, failure),
+    ]
+}
+
+/// Answers that HTTP carries, and that are none.
+fn no_answers() -> Vec<Misbehaviour> {
+    let failure = FailureKind::BadGateway;
+    let no_text = {
+        let mut reply = reply(200, JSON, "text");
+        reply.truncate(reply.len() - 4);
+        reply.extend(b"\"\xff\xfe\"");
+        reply
+    };
+    let too_long = json_reply(&"x".repeat(100_001));
+    let cut = json_reply(&anthropic_answer()[..40]);
+    let no_stream = json_reply(&anthropic_answer());
+    vec![
+        ("JSON cut short", cut, false, failure),
+        ("no JSON", json_reply("<html>502</html>"), false, failure),
+        ("empty", json_reply(""), false, failure),
+        ("too long", too_long, false, failure),
+        ("invalid UTF-8", vec![Step::Write(no_text)], false, failure),
+        ("a stream that is JSON", no_stream, true, failure),
+    ]
+}
+
+/// Errors that say so, whole or not.
+fn told_errors() -> Vec<Misbehaviour> {
+    let overloaded = Step::Write(reply(529, JSON, OVERLOADED));
+    let cut = format!("HTTP/1.1 503 x\r\n{JSON}content-length: 99\r\n\r\n{{");
+    vec![
         (
             "overloaded",
-            vec![Step::Write(reply(529, json, overloaded))],
+            vec![overloaded],
             false,
-            K::Overloaded,
+            FailureKind::Overloaded,
         ),
         (
             "an error without its end",
-            vec![
-                Step::Write(format!("HTTP/1.1 503 x\r\n{json}content-length: 99\r\n\r\n{{").into()),
-                Step::Reset,
-            ],
+            vec![Step::Write(cut.into()), Step::Reset],
             false,
-            K::Unavailable,
-        ),
-        (
-            "a stream that is JSON",
-            json_reply(&anthropic_answer()),
-            true,
-            K::BadGateway,
-        ),
-        (
-            "a stream that ends at once",
-            stream("", Step::Close),
-            true,
-            K::BrokenStream,
-        ),
-        (
-            "a stream that ends early",
-            stream(ANTHROPIC_STREAM, Step::Close),
-            true,
-            K::BrokenStream,
-        ),
-        (
-            "a stream that is reset",
-            stream(ANTHROPIC_STREAM, Step::Reset),
-            true,
-            K::BrokenStream,
-        ),
-        (
-            "a stream cut within an event",
-            stream(
-                &ANTHROPIC_STREAM[..ANTHROPIC_STREAM.len() - 20],
-                Step::Close,
-            ),
-            true,
-            K::BrokenStream,
-        ),
-        (
-            "an error event before any content",
-            stream(&error_event, Step::Close),
-            true,
-            K::Overloaded,
-        ),
-        (
-            "an error event within the answer",
-            stream(&format!("{ANTHROPIC_STREAM}{error_event}"), Step::Close),
-            true,
-            K::BrokenStream,
-        ),
-        (
-            "an event without end",
-            vec![Step::Write(stream_head()), Step::Flood(vec![b'x'; 4096])],
-            true,
-            K::BrokenStream,
+            FailureKind::Unavailable,
         ),
     ]
+}
+
+/// Streams that do not end as streams do.
+fn broken_streams() -> Vec<Misbehaviour> {
+    let stream = |what, text: &str, then, failure| {
+        let text = text.as_bytes().to_vec();
+        let script = vec![Step::Write(stream_head()), Step::Write(text), then];
+        (what, script, true, failure)
+    };
+    let broken = FailureKind::BrokenStream;
+    let error = format!("event: error\ndata: {OVERLOADED}\n\n");
+    let cut = &ANTHROPIC_STREAM[..ANTHROPIC_STREAM.len() - 20];
+    let late = format!("{ANTHROPIC_STREAM}{error}");
+    let endless = Step::Flood(vec![b'x'; 4096]);
+    vec![
+        stream("ends at once", "", Step::Close, broken),
+        stream("ends early", ANTHROPIC_STREAM, Step::Close, broken),
+        stream("is reset", ANTHROPIC_STREAM, Step::Reset, broken),
+        stream("is cut within an event", cut, Step::Close, broken),
+        stream(
+            "is an error before any content",
+            &error,
+            Step::Close,
+            FailureKind::Overloaded,
+        ),
+        stream("is an error within the answer", &late, Step::Close, broken),
+        stream("has an event without end", "", endless, broken),
+    ]
+}
+
+/// What an upstream can do, and what kind of failure it is.
+fn misbehaviours() -> Vec<Misbehaviour> {
+    [
+        broken_transport(),
+        no_answers(),
+        told_errors(),
+        broken_streams(),
+    ]
+    .concat()
 }
 
 /// What the client got instead of an answer.
@@ -565,7 +541,7 @@ async fn a_failure_before_the_first_token_is_nobodys_but_the_upstreams() {
     let broken = vec![
         Step::Write(stream_head()),
         // Up to the first event, which is no content yet.
-        Step::Write(ANTHROPIC_STREAM[..150].as_bytes().to_vec()),
+        Step::Write(ANTHROPIC_STREAM.as_bytes()[..150].to_vec()),
         Step::Reset,
     ];
     let all = format!("{ANTHROPIC_STREAM}{ANTHROPIC_STREAM_REST}");
@@ -624,8 +600,10 @@ async fn a_client_that_does_not_read_holds_back_the_upstream() {
 #[tokio::test]
 async fn equal_requests_share_an_answer() {
     let mut upstream = Upstream::start([json_reply(&anthropic_answer())]).await;
-    let mut routing = RoutingConfig::default();
-    routing.cache = Some(CacheConfig::default());
+    let routing = RoutingConfig {
+        cache: Some(CacheConfig::default()),
+        ..RoutingConfig::default()
+    };
     let mut world = World::new(routing, ExchangeLimits::default());
     let accounts = [account("a", Provider::Anthropic, &upstream.url())];
     world.proxy.set_accounts(&accounts).expect("right");

@@ -195,7 +195,7 @@ mod tests {
         assert!(cells(&standing(1.0)).ends_with("| chance"));
     }
 
-    /// By SciPy: 1 / (2 * stats.t.cdf(-4, 39)) is 3651.5.
+    /// By `SciPy`: 1 / (2 * stats.t.cdf(-4, 39)) is 3651.5.
     #[test]
     fn the_bound_has_the_probability_of_student() {
         let once = once_in(40);
