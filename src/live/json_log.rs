@@ -7,7 +7,8 @@
 
 use super::clock::unix_seconds;
 use super::proxy::{Log, Trace};
-use crate::record::{AttemptRecord, Outcome, RequestRecord};
+use crate::record::{AttemptRecord, Confidence, Outcome, RequestRecord};
+use crate::request::FailureKind;
 use crate::time::{Duration, Timestamp};
 use serde_json::{Value, json};
 use std::io::Write;
@@ -125,13 +126,13 @@ impl Line {
                 json!({
                     "account": account,
                     "strategy": attempt.strategy.name(),
-                    "confidence": attempt.confidence.map(|it| it.as_f64()),
+                    "confidence": attempt.confidence.map(Confidence::as_f64),
                     "probe": attempt.probe,
                     "least_bad": attempt.least_bad,
                     "sent_ms": after(attempt.dispatched),
                     "first_token_ms": attempt.first_token.map(after),
                     "ended_ms": after(attempt.ended),
-                    "failure": attempt.failure.map(|kind| kind.name()),
+                    "failure": attempt.failure.map(FailureKind::name),
                     "input_tokens": attempt.usage.input,
                     "output_tokens": attempt.usage.output,
                     "cost_usd": attempt.cost.as_usd_f64(),

@@ -128,10 +128,13 @@ struct Shared {
     dropped_log_lines: Option<Arc<AtomicU64>>,
 }
 
+/// A path, the client's name if keys are asked for, and the status that was answered.
+type Answered = (&'static str, Option<Arc<str>>, u16);
+
 /// What only the server sees. What the core counts is not counted here again.
 struct Counts {
     /// Answers by path, client and status.
-    answers: Mutex<BTreeMap<(&'static str, Option<Arc<str>>, u16), u64>>,
+    answers: Mutex<BTreeMap<Answered, u64>>,
     /// Numbers requests that come without a name.
     unnamed: AtomicU64,
     /// What their names begin with: not what those of the last start began with.

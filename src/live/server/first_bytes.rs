@@ -112,7 +112,8 @@ mod tests {
                 .unwrap();
             let mut buffer = [0; 64];
             if !sent.is_empty() {
-                server.read(&mut buffer).await.unwrap();
+                let read = server.read(&mut buffer).await.unwrap();
+                assert_eq!(read, sent.len());
             }
             let clear = server.limit.is_none();
             if clear {

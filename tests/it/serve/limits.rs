@@ -14,7 +14,7 @@ use tokio::sync::Semaphore;
 async fn limited(limits: ServerLimits) -> Stage {
     let upstream = Upstream::answering(whole_answer);
     Stage::with(upstream, ProxyConfig::default(), |config| {
-        config.limits = limits
+        config.limits = limits;
     })
     .await
 }
