@@ -31,7 +31,7 @@ mod sweep;
 mod validate;
 mod warmup;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 use exit::Exit;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
@@ -47,16 +47,7 @@ use std::process::ExitCode;
     args_conflicts_with_subcommands = true,
     subcommand_negates_reqs = true,
     arg_required_else_help = true,
-    override_usage = "routelab [OPTIONS] SCENARIO...\n       routelab check SCENARIO...\n       \
-                      routelab list [DIR]\n       \
-                      routelab sweep SCENARIO --vary PATH=A,B,...\n       \
-                      routelab gallery [DIR]\n       \
-                      routelab compare OLD NEW [--fail-on METRIC:+N%]\n       \
-                      routelab decide\n       \
-                      routelab ablate SCENARIO\n       \
-                      routelab warmup SCENARIO [--replications N]\n       \
-                      routelab validate [--scale N]\n       \
-                      routelab claims [SCENARIO...]"
+    override_usage = "routelab [OPTIONS] SCENARIO...\n       routelab COMMAND [ARGUMENTS]"
 )]
 struct Cli {
     #[command(subcommand)]
@@ -112,6 +103,13 @@ pub fn main() -> ExitCode {
     }
 }
 
+/// Names of all subcommands.
+fn command_names() -> Vec<String> {
+    let commands = Cli::command();
+    let names = commands.get_subcommands();
+    names.map(|one| one.get_name().to_owned()).collect()
+}
+
 fn execute(cli: &Cli) -> Result<(), Exit> {
     match &cli.command {
         None => run::execute(&cli.run),
@@ -129,6 +127,7 @@ fn execute(cli: &Cli) -> Result<(), Exit> {
         Some(Command::Validate(args)) => validate::execute(args),
         #[cfg(feature = "live")]
         Some(Command::Emulate(args)) => emulate::execute(args),
+        #[cfg(feature = "live")]
         Some(Command::Load(args)) => generator::execute(args),
     }
 }
@@ -136,7 +135,6 @@ fn execute(cli: &Cli) -> Result<(), Exit> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use clap::CommandFactory;
 
     #[test]
     fn the_definition_is_sound() {

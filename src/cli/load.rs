@@ -162,6 +162,9 @@ fn show(findings: &Diagnostics) {
     }
 }
 
+/// What only a build with the feature `live` has.
+const LIVE_COMMANDS: [&str; 3] = ["emulate", "load", "serve"];
+
 /// What to say of a path that is a folder, or nothing. A pipe is as good as a file.
 fn missing(path: &Path) -> String {
     let shown = path.display();
@@ -173,6 +176,12 @@ fn missing(path: &Path) -> String {
     }
     let shipped = list::scenario_files(Path::new(list::DEFAULT_DIR)).unwrap_or_default();
     let wanted = path.file_stem().unwrap_or_default().to_string_lossy();
+    if !cfg!(feature = "live") && LIVE_COMMANDS.contains(&&*wanted) {
+        return format!(
+            "error: no such file: {shown}\n  help: the command `{wanted}` needs the feature \
+             `live`: `cargo run --release --features live -- {wanted}`"
+        );
+    }
     let help = match nearest(&wanted, &shipped) {
         Some(Near::Scenario(file)) => format!("did you mean `{}`?", file.display()),
         Some(Near::Command(name)) => format!("did you mean `routelab {name}`?"),
@@ -187,7 +196,7 @@ enum Near<'a> {
     /// This scenario.
     Scenario(&'a Path),
     /// This subcommand.
-    Command(&'static str),
+    Command(String),
 }
 
 /// The shipped scenario or subcommand that is spelt most like `wanted`.
@@ -198,10 +207,8 @@ fn nearest<'a>(wanted: &str, shipped: &'a [PathBuf]) -> Option<Near<'a>> {
         let stem = file.file_stem().unwrap_or_default().to_string_lossy();
         (likeness(wanted, &stem), Near::Scenario(file))
     });
-    let commands = [
-        "ablate", "check", "compare", "decide", "gallery", "list", "sweep", "warmup",
-    ]
-    .map(|name| (likeness(wanted, name), Near::Command(name)));
+    let commands = super::command_names().into_iter();
+    let commands = commands.map(|name| (likeness(wanted, &name), Near::Command(name)));
     scenarios
         .chain(commands)
         .filter(|(alike, _)| *alike >= ALIKE)
@@ -224,8 +231,8 @@ mod tests {
             ("outage", Some(Near::Scenario(&shipped[1]))),
             ("Outgae", Some(Near::Scenario(&shipped[1]))),
             ("staedy", Some(Near::Scenario(&shipped[0]))),
-            ("chekc", Some(Near::Command("check"))),
-            ("lsit", Some(Near::Command("list"))),
+            ("chekc", Some(Near::Command("check".to_owned()))),
+            ("lsit", Some(Near::Command("list".to_owned()))),
             ("blackhole", None),
             ("", None),
         ] {

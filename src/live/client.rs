@@ -13,6 +13,7 @@ use super::chat::{Answer, ChatRequest, Dialect, StreamPart};
 use crate::request::{FailureKind, Usage, words};
 use crate::time::Duration;
 use serde_json::Value;
+use std::fmt;
 
 words! {
     /// What a client is told when it gets no answer.
@@ -58,6 +59,14 @@ pub struct ClientError {
     /// When to come back, for a `Retry-After` header.
     pub retry_after: Option<Duration>,
 }
+
+impl fmt::Display for ClientError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for ClientError {}
 
 impl ClientError {
     /// An error without a field or a time to come back.

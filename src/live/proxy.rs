@@ -132,18 +132,37 @@ impl ProxyRequest {
 /// way come to their end.
 ///
 /// # Examples
-/// ```no_run
+/// ```
 /// use routelab::live::chat::{ChatRequest, Dialect};
 /// use routelab::live::client;
 /// use routelab::live::proxy::{IntelligentProxy, ProxyAccount, ProxyRequest, Secret};
 /// use routelab::request::Provider;
 /// use routelab::units::Prices;
 ///
-/// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// # // A provider that answers one request, so that the example runs without an account.
+/// # let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
+/// # let base_url = format!("http://{}", listener.local_addr()?);
+/// # let upstream = std::thread::spawn(move || {
+/// #     use std::io::{Read, Write};
+/// #     let (mut socket, _) = listener.accept().unwrap();
+/// #     let mut asked = Vec::new();
+/// #     while !asked.ends_with(b"]}") {
+/// #         let mut buffer = [0; 1024];
+/// #         let read = socket.read(&mut buffer).unwrap();
+/// #         assert_ne!(read, 0);
+/// #         asked.extend(&buffer[..read]);
+/// #     }
+/// #     let body = r#"{"type": "message", "role": "assistant", "model": "claude-sonnet",
+/// #         "content": [{"type": "text", "text": "Hello to you!"}], "stop_reason": "end_turn",
+/// #         "usage": {"input_tokens": 9, "output_tokens": 5}}"#;
+/// #     let head = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\nconnection: close\r\n";
+/// #     write!(socket, "{head}content-length: {}\r\n\r\n{body}", body.len()).unwrap();
+/// # });
+/// # let key = "a-key";
+/// # tokio::runtime::Runtime::new()?.block_on(async {
 /// let proxy = IntelligentProxy::new();
-/// let key = Secret::new(std::env::var("ANTHROPIC_API_KEY")?);
 /// let available_accounts = [
-///     ProxyAccount::new("claude-1", Provider::Anthropic, "https://api.anthropic.com", key)
+///     ProxyAccount::new("claude-1", Provider::Anthropic, &base_url, Secret::new(key))
 ///         .serving("claude-sonnet", Prices::default()),
 /// ];
 /// let body = br#"{"model": "claude-sonnet", "max_tokens": 64,
@@ -151,15 +170,18 @@ impl ProxyRequest {
 /// let request = ProxyRequest::new(client::request(Dialect::Anthropic, body)?);
 ///
 /// let response = proxy.proxy_request(request, &available_accounts).await?;
-/// println!("{}", response.answer().map_or("", |answer| &answer.text));
+/// assert_eq!(response.answer().expect("a whole one").text, "Hello to you!");
 ///
 /// let stats = proxy.get_stats().await;
+/// assert_eq!((stats.successful_requests, stats.total_requests), (1, 1));
 /// println!("{} of {}", stats.successful_requests, stats.total_requests);
 /// for (account, metrics) in proxy.get_all_metrics().await {
 ///     println!("{account}: health {:.2}", metrics.calculate_health_score());
 /// }
-/// # Ok(())
-/// # }
+/// # upstream.join().expect("the provider answered");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub struct IntelligentProxy {
     core: Arc<Core>,

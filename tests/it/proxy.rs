@@ -19,16 +19,21 @@ use tokio::sync::mpsc;
 use upstream::{Script, Step, Upstream, reply, stream_head};
 
 const ANTHROPIC_STREAM: &str = "event: message_start\n\
-data: {\"type\":\"message_start\",\"message\":{\"id\":\"msg_1\",\"type\":\"message\",\"role\":\"assistant\",\"model\":\"m\",\"content\":[],\"stop_reason\":null,\"usage\":{\"input_tokens\":25,\"output_tokens\":1}}}\n\n\
+data: {\"type\":\"message_start\",\"message\":{\"id\":\"msg_1\",\"type\":\"message\",\
+\"role\":\"assistant\",\"model\":\"m\",\"content\":[],\"stop_reason\":null,\
+\"usage\":{\"input_tokens\":25,\"output_tokens\":1}}}\n\n\
 event: content_block_start\n\
-data: {\"type\":\"content_block_start\",\"index\":0,\"content_block\":{\"type\":\"text\",\"text\":\"\"}}\n\n\
+data: {\"type\":\"content_block_start\",\"index\":0,\
+\"content_block\":{\"type\":\"text\",\"text\":\"\"}}\n\n\
 event: content_block_delta\n\
-data: {\"type\":\"content_block_delta\",\"index\":0,\"delta\":{\"type\":\"text_delta\",\"text\":\"Gr\u{fc}\u{df}e\"}}\n\n";
+data: {\"type\":\"content_block_delta\",\"index\":0,\
+\"delta\":{\"type\":\"text_delta\",\"text\":\"Gr\u{fc}\u{df}e\"}}\n\n";
 
 const ANTHROPIC_STREAM_REST: &str = "event: content_block_stop\n\
 data: {\"type\":\"content_block_stop\",\"index\":0}\n\n\
 event: message_delta\n\
-data: {\"type\":\"message_delta\",\"delta\":{\"stop_reason\":\"end_turn\",\"stop_sequence\":null},\"usage\":{\"output_tokens\":15}}\n\n\
+data: {\"type\":\"message_delta\",\"delta\":{\"stop_reason\":\"end_turn\",\
+\"stop_sequence\":null},\"usage\":{\"output_tokens\":15}}\n\n\
 event: message_stop\n\
 data: {\"type\":\"message_stop\"}\n\n";
 

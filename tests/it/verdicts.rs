@@ -417,21 +417,28 @@ fn a_run_in_parts_is_the_whole_run() {
     }
 }
 
-/// The claims of the product on a small pool with an outage: every file is there, every verdict
-/// has its line, and the bytes depend on neither threads nor sitting.
-#[test]
-fn the_claims_of_the_product_are_judged() {
+/// A pool with an outage in which nobody waits in line: answers are no faster anywhere, so that
+/// only failures differ.
+fn pool_with_outage() -> String {
     let outage = "[[faults]]\nkind = \"outage\"\naccounts = \"a-1\"\nstart = \"200s\"\n\
                   duration = \"400s\"\n";
     let pool = Queues {
         rate: "6rps",
         routing: "deadline = \"20s\"",
         service: "\"200ms\"",
+        capacity: "{ slots = 100 }",
         more: outage,
         ..PLAIN
     };
+    pool.text()
+}
+
+/// Every file of the claims is there, every verdict has its line, and the bytes depend on neither
+/// threads nor sitting.
+#[test]
+fn the_claims_of_the_product_are_judged() {
     let folder = empty_folder();
-    fs::write(folder.path().join("pool.toml"), pool.text()).unwrap();
+    fs::write(folder.path().join("pool.toml"), pool_with_outage()).unwrap();
     let args = |jobs| {
         [
             "claims",

@@ -67,12 +67,12 @@ pub struct AccountError {
 /// How an account is reached.
 #[derive(Debug)]
 pub(super) struct Endpoint {
-    pub shape: Shape,
+    pub(super) shape: Shape,
     /// Scheme, host and port.
     base: Uri,
     /// Goes before the provider's path; no slash at its end.
     prefix: String,
-    pub key: HeaderValue,
+    pub(super) key: HeaderValue,
     /// What the provider calls each model, in rising order of index.
     names: Vec<(ModelIndex, String)>,
 }

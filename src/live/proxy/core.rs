@@ -63,9 +63,9 @@ pub(super) struct Ending {
 
 /// A request's place with the core: its number, and where its orders come.
 pub(super) struct Place {
-    pub id: RequestId,
-    pub handle: RequestHandle,
-    pub orders: UnboundedReceiver<Order>,
+    pub(super) id: RequestId,
+    pub(super) handle: RequestHandle,
+    pub(super) orders: UnboundedReceiver<Order>,
 }
 
 /// The core, and all that is shared between requests.
@@ -77,7 +77,7 @@ pub(super) struct Core {
 }
 
 pub(super) struct State {
-    pub gateway: Gateway,
+    pub(super) gateway: Gateway,
     desk: Desk,
     /// The request behind each of the gateway's handles.
     requests: Vec<RequestId>,

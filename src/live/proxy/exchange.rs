@@ -55,24 +55,24 @@ impl Default for ExchangeLimits {
 
 /// A request under way.
 pub(super) struct Exchange {
-    pub place: Place,
+    pub(super) place: Place,
     /// Ends when the client has left.
     pub gone: oneshot::Receiver<()>,
-    pub has_left: bool,
-    pub work: Work,
+    pub(super) has_left: bool,
+    pub(super) work: Work,
 }
 
 /// What an attempt works with.
 pub(super) struct Work {
-    pub core: Arc<Core>,
-    pub http: Http,
-    pub chat: Arc<ChatRequest>,
-    pub model: ModelIndex,
-    pub passed_on: PassedOn,
-    pub limits: ExchangeLimits,
+    pub(super) core: Arc<Core>,
+    pub(super) http: Http,
+    pub(super) chat: Arc<ChatRequest>,
+    pub(super) model: ModelIndex,
+    pub(super) passed_on: PassedOn,
+    pub(super) limits: ExchangeLimits,
     /// Whether others may be given the answer too.
     pub shared: bool,
-    pub client: Client,
+    pub(super) client: Client,
     /// What the attempt has consumed so far.
     pub usage: Usage,
     /// Whether it is the client that is waited for.

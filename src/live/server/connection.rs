@@ -21,8 +21,8 @@ const LEAST_BUFFER: usize = 8 << 10;
 
 /// What a connection needs.
 pub(super) struct Speaker {
-    pub shared: Arc<Shared>,
-    pub acceptor: Option<TlsAcceptor>,
+    pub(super) shared: Arc<Shared>,
+    pub(super) acceptor: Option<TlsAcceptor>,
     /// Tells of the shutdown, and is waited for.
     pub watcher: Watcher,
 }

@@ -257,8 +257,8 @@ fn gemini(path: &str) -> Response<Pieces> {
     response(200, Pieces::whole(text.into_bytes()))
 }
 
-/// A body in pieces, which may end in an error. It pauses for a moment before each, so that what came
-/// before has left.
+/// A body in pieces, which may end in an error. It pauses for a moment before each, so that what
+/// came before has left.
 struct Pieces {
     left: VecDeque<Result<Bytes, &'static str>>,
     paused: bool,
