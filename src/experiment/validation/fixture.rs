@@ -34,7 +34,7 @@ impl Theory {
 }
 
 /// All rows, in the order of the table. What cannot be read is left out here, and fails the tests
-/// by [`read`]: the table is part of the program.
+/// by reading it: the table is part of the program.
 #[must_use]
 pub fn rows() -> Vec<Row> {
     read(include_bytes!("queueing.csv"))
