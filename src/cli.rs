@@ -21,6 +21,8 @@ mod gallery;
 mod generator;
 mod interrupt;
 mod list;
+#[cfg(feature = "live")]
+mod live;
 mod load;
 mod manner;
 mod progress;
@@ -84,6 +86,9 @@ enum Command {
     /// Emulates a scenario's accounts as providers over HTTP, in real time
     #[cfg(feature = "live")]
     Emulate(emulate::Args),
+    /// Lays a scenario's simulation beside a measurement over sockets, request by request
+    #[cfg(feature = "live")]
+    Live(live::Args),
     /// Sends a scenario's workload to a server in real time, and tells how it was answered
     #[cfg(feature = "live")]
     Load(generator::Args),
@@ -127,6 +132,8 @@ fn execute(cli: &Cli) -> Result<(), Exit> {
         Some(Command::Validate(args)) => validate::execute(args),
         #[cfg(feature = "live")]
         Some(Command::Emulate(args)) => emulate::execute(args),
+        #[cfg(feature = "live")]
+        Some(Command::Live(args)) => live::execute(args),
         #[cfg(feature = "live")]
         Some(Command::Load(args)) => generator::execute(args),
     }

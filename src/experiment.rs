@@ -8,7 +8,11 @@ pub mod decision;
 pub mod gallery;
 #[cfg(feature = "live")]
 pub mod gateway_file;
+#[cfg(feature = "live")]
+pub mod live;
 pub mod metric;
+#[cfg(feature = "live")]
+pub mod parity;
 pub mod results;
 pub mod run;
 pub mod scenario;

@@ -19,6 +19,8 @@ mod json;
 
 pub mod manifest;
 pub mod number;
+#[cfg(feature = "live")]
+pub mod parity;
 pub mod percentiles;
 pub mod summary;
 pub mod sweep;

@@ -12,6 +12,7 @@ mod invariants;
 mod timeline;
 
 pub use breakers::{BreakerSpan, BreakerTotals};
+pub use changes::Changes;
 pub use engine::{Broken, Run, Setup, run};
 pub use faults::{FaultObservation, FaultWatch, Observable, Observed};
 pub use timeline::{Lanes, Timeline, Window};

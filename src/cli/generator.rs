@@ -87,7 +87,7 @@ fn dialect(name: &str) -> Result<LoadDialect, String> {
     })
 }
 
-fn factor(text: &str) -> Result<f64, String> {
+pub(super) fn factor(text: &str) -> Result<f64, String> {
     let number = text.parse().ok();
     let allowed = number.filter(|number| (1e-6..=1e6).contains(number));
     allowed.ok_or_else(|| "a number from 0.000001 to 1000000 is expected".to_owned())

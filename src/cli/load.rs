@@ -163,7 +163,7 @@ fn show(findings: &Diagnostics) {
 }
 
 /// What only a build with the feature `live` has.
-const LIVE_COMMANDS: [&str; 3] = ["emulate", "load", "serve"];
+const LIVE_COMMANDS: [&str; 4] = ["emulate", "live", "load", "serve"];
 
 /// What to say of a path that is a folder, or nothing. A pipe is as good as a file.
 fn missing(path: &Path) -> String {

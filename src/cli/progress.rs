@@ -3,6 +3,10 @@
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
+/// Steps of a bar that shows time.
+#[cfg(feature = "live")]
+const STEPS: u64 = 1_000;
+
 /// The progress of one scenario. It disappears when dropped.
 pub(super) struct Progress(ProgressBar);
 
@@ -23,6 +27,24 @@ impl Progress {
         }
         bar.set_prefix(name.to_owned());
         Self(bar)
+    }
+
+    /// A bar for something that takes its real time; hidden as [`Self::new`]'s.
+    #[cfg(feature = "live")]
+    pub(super) fn timed(name: &str, quiet: bool) -> Self {
+        let progress = Self::new(name, quiet);
+        if let Ok(style) = ProgressStyle::with_template("{prefix} {bar:40} {percent} %, {eta} left")
+        {
+            progress.0.set_style(style);
+        }
+        progress.0.set_length(STEPS);
+        progress
+    }
+
+    /// So much of the whole is done, 0 to 1.
+    #[cfg(feature = "live")]
+    pub(super) fn at(&self, share: f64) {
+        self.0.set_position((share * STEPS as f64) as u64);
     }
 
     /// One more of `total` cells is finished. It counts calls, because workers may call out of

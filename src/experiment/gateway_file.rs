@@ -58,7 +58,7 @@ fn setup(file: GatewayFile) -> GatewaySetup {
     let models = file.models;
     let regions = &file.regions;
     let accounts = file.accounts.into_iter();
-    let accounts = accounts.map(|reached| account(reached, &models, regions));
+    let accounts = accounts.map(|reached| proxy_account(reached, &models, regions));
     GatewaySetup {
         accounts: accounts.collect(),
         server: server(file.server, file.clients),
@@ -73,7 +73,12 @@ fn setup(file: GatewayFile) -> GatewaySetup {
     }
 }
 
-fn account(reached: ReachedAccount, models: &[String], regions: &[String]) -> ProxyAccount {
+/// The account as the proxy takes it.
+pub(super) fn proxy_account(
+    reached: ReachedAccount,
+    models: &[String],
+    regions: &[String],
+) -> ProxyAccount {
     let account = reached.account;
     let upstream_name = |model| {
         let mut names = reached.upstream_names.iter();

@@ -1,4 +1,5 @@
-//! The log: a line of JSON for each request, with the decisions that were made for it.
+//! The log: a line of JSON for each request, with the decisions that were made for it, and one for
+//! each change of a breaker.
 //!
 //! The core tells of a request's end while it is locked, so nothing is written there, and nothing
 //! formatted: the facts go through a bounded queue to a thread of its own. When that cannot keep
@@ -6,9 +7,10 @@
 //! their log. No line holds a word of what was asked or answered, nor any key.
 
 use super::clock::unix_seconds;
-use super::proxy::{Log, Trace};
+use super::proxy::{BreakerChange, Log, Trace};
 use crate::record::{AttemptRecord, Confidence, Outcome, RequestRecord};
 use crate::request::FailureKind;
+use crate::routing::breaker::BreakerState;
 use crate::time::{Duration, Timestamp};
 use serde_json::{Value, json};
 use std::io::Write;
@@ -29,8 +31,22 @@ pub struct LogWriter {
     thread: JoinHandle<()>,
 }
 
-/// What is known of a request, unformatted.
-struct Line {
+/// What is to be written, unformatted.
+enum Line {
+    Request(Box<RequestLine>),
+    Breaker(BreakerLine),
+}
+
+/// A breaker's new state.
+struct BreakerLine {
+    unix: u64,
+    account: String,
+    model: Option<String>,
+    to: BreakerState,
+}
+
+/// What is known of a request.
+struct RequestLine {
     unix: u64,
     record: RequestRecord,
     attempts: Vec<AttemptRecord>,
@@ -62,6 +78,12 @@ impl JsonLog {
         };
         Ok((log, LogWriter { dropped, thread }))
     }
+
+    fn write(&self, line: Line) {
+        if self.lines.try_send(line).is_err() {
+            self.dropped.fetch_add(1, Ordering::Relaxed);
+        }
+    }
 }
 
 impl Log for JsonLog {
@@ -69,7 +91,7 @@ impl Log for JsonLog {
         let account = |attempt: &AttemptRecord| trace.accounts[attempt.account.at()].clone();
         let model = trace.models.get(trace.record.model.at());
         let id = trace.tag.request_id.as_ref();
-        let line = Line {
+        self.write(Line::Request(Box::new(RequestLine {
             unix: unix_seconds(),
             record: *trace.record,
             attempts: trace.attempts.to_vec(),
@@ -77,10 +99,16 @@ impl Log for JsonLog {
             model: model.cloned().unwrap_or_default(),
             client: trace.tag.client.clone(),
             request_id: id.and_then(|id| id.to_str().ok()).map(str::to_owned),
-        };
-        if self.lines.try_send(line).is_err() {
-            self.dropped.fetch_add(1, Ordering::Relaxed);
-        }
+        })));
+    }
+
+    fn breaker_changed(&mut self, change: &BreakerChange) {
+        self.write(Line::Breaker(BreakerLine {
+            unix: unix_seconds(),
+            account: change.account.to_owned(),
+            model: change.model.map(str::to_owned),
+            to: change.to,
+        }));
     }
 }
 
@@ -112,6 +140,21 @@ fn write(mut out: impl Write, lines: &Receiver<Line>, dropped: &AtomicU64) {
 
 impl Line {
     fn json(&self) -> Value {
+        match self {
+            Self::Request(line) => line.json(),
+            Self::Breaker(line) => json!({
+                "unix": line.unix,
+                "event": "breaker",
+                "account": line.account,
+                "model": line.model,
+                "state": line.to.name(),
+            }),
+        }
+    }
+}
+
+impl RequestLine {
+    fn json(&self) -> Value {
         let record = &self.record;
         let arrived = record.arrived;
         let after = |at: Timestamp| millis(at.since(arrived));
@@ -141,6 +184,7 @@ impl Line {
             .collect();
         json!({
             "unix": self.unix,
+            "event": "request",
             "request_id": self.request_id,
             "client": self.client.as_deref(),
             "model": self.model,

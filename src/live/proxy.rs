@@ -27,10 +27,10 @@ mod reply;
 pub use self::account::{AccountError, ProxyAccount, ProxyModel, Secret};
 pub use self::exchange::ExchangeLimits;
 pub use self::http::HttpConfig;
-pub use self::log::{Log, Tag, Trace};
+pub use self::log::{BreakerChange, Log, Tag, Trace};
 pub use self::reply::{ProxyBody, ProxyError, ProxyResponse, ProxyStream};
 
-use self::core::Core;
+use self::core::{Core, CoreConfig};
 use self::exchange::{Client, Exchange, Work};
 use self::http::{Http, PassedOn};
 use crate::live::chat::{ChatRequest, Dialect};
@@ -59,6 +59,8 @@ pub struct ProxyConfig {
     pub round_trips: Vec<Duration>,
     /// Seed of the routing code's own random choices. Default 0: draws decide between equals only.
     pub seed: u64,
+    /// Requests that arrive earlier after the clock's start are not in the statistics. Default 0.
+    pub warmup: Duration,
     /// Connections to providers.
     pub http: HttpConfig,
     /// Bounds on what is taken from others.
@@ -76,6 +78,7 @@ impl Default for ProxyConfig {
             regions: vec![],
             round_trips: vec![],
             seed: 0,
+            warmup: Duration::ZERO,
             http: HttpConfig::default(),
             limits: ExchangeLimits::default(),
             log: None,
@@ -212,14 +215,15 @@ impl IntelligentProxy {
 
     fn assemble(config: ProxyConfig, http: Http) -> Self {
         let caches = config.routing.cache.is_some();
-        let core = Core::new(
-            &config.routing,
-            config.regions,
-            &config.round_trips,
-            config.seed,
-            config.log,
-            config.clock,
-        );
+        let core = Core::new(CoreConfig {
+            routing: config.routing,
+            regions: config.regions,
+            round_trips: config.round_trips,
+            seed: config.seed,
+            warmup: config.warmup,
+            log: config.log,
+            clock: config.clock,
+        });
         Self {
             core: Arc::new(core),
             http,

@@ -8,7 +8,8 @@
 //!
 //! A directory is only ever replaced if it is empty or has a `manifest.json` of ours: whoever
 //! names a folder of their own with `--out` by mistake keeps it. Files that someone adds to our
-//! directory go with it when it is replaced.
+//! directory go with it when it is replaced. What is kept is the folder [`KEPT`] in it: measurements
+//! take their real time, and are replaced by the next measurement only.
 
 use super::WriteError;
 use super::manifest;
@@ -16,6 +17,9 @@ use std::ffi::OsString;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+
+/// Name of a folder of results of its own that stays when the directory around it is replaced.
+pub const KEPT: &str = "live";
 
 /// One file of the results.
 pub struct File {
@@ -38,13 +42,29 @@ pub fn check(directory: &Path) -> Result<(), WriteError> {
     if !metadata.is_dir() {
         return Err(WriteError::NotADirectory(directory.into()));
     }
-    let mut entries =
+    let entries =
         fs::read_dir(directory).map_err(|error| WriteError::io("read", directory, error))?;
-    let ours = fs::read(directory.join(manifest::NAME)).is_ok_and(|text| manifest::is_ours(&text));
-    if entries.next().is_some() && !ours {
+    let kept = directory.join(KEPT);
+    let mut others = entries.filter(|entry| entry.as_ref().map_or(true, |e| e.path() != kept));
+    let foreign = others.next().is_some() || (kept.exists() && !is_ours(&kept));
+    if foreign && !is_ours(directory) {
         return Err(WriteError::ForeignFiles(directory.into()));
     }
     Ok(())
+}
+
+/// Whether a directory has a manifest of ours.
+fn is_ours(directory: &Path) -> bool {
+    fs::read(directory.join(manifest::NAME)).is_ok_and(|text| manifest::is_ours(&text))
+}
+
+/// Takes what is kept out of an old result, unless the new one has its own.
+fn keep(old: &Path, directory: &Path) -> Result<(), WriteError> {
+    let (from, to) = (old.join(KEPT), directory.join(KEPT));
+    if !is_ours(&from) || to.exists() {
+        return Ok(());
+    }
+    fs::rename(&from, &to).map_err(|error| WriteError::io("keep", &from, error))
 }
 
 /// Puts `files` in place of `directory`.
@@ -134,6 +154,9 @@ fn clean_up(directory: &Path, names: &Names) -> Result<(), WriteError> {
             fs::rename(&path, directory)
                 .map_err(|error| WriteError::io("restore", directory, error))?;
         } else {
+            if old {
+                keep(&path, directory)?;
+            }
             fs::remove_dir_all(&path).map_err(|error| WriteError::io("remove", &path, error))?;
         }
     }
@@ -173,6 +196,7 @@ fn swap(directory: &Path, names: &Names) -> Result<(), WriteError> {
         return Err(WriteError::io("move into place", directory, error));
     }
     if had_old {
+        keep(&names.old, directory)?;
         // The new results stand; what remains of the old ones is swept up by the next write.
         let _ = fs::remove_dir_all(&names.old);
     }
@@ -195,6 +219,39 @@ mod tests {
             file("manifest.json", r#"{"result_format": 1}"#),
             file("charts/a.svg", content),
         ]
+    }
+
+    #[test]
+    fn measurements_stay_where_the_results_around_them_are_replaced() {
+        let root = tempfile::tempdir().unwrap();
+        let directory = root.path().join("outage");
+        let kept = directory.join(KEPT);
+        replace(&kept, &ours("measured")).unwrap();
+        // First without, then with results around it.
+        for content in ["one", "two"] {
+            replace(&directory, &ours(content)).unwrap();
+            let chart = |folder: &Path| fs::read_to_string(folder.join("charts/a.svg")).unwrap();
+            assert_eq!(
+                (chart(&directory), chart(&kept)),
+                (content.into(), "measured".into())
+            );
+        }
+        // A kill after the renames, and before it was taken out of the old result.
+        let old = root.path().join(format!(".outage.4294967295{OLD}"));
+        fs::create_dir(&old).unwrap();
+        fs::rename(&kept, old.join(KEPT)).unwrap();
+        replace(&directory, &ours("three")).unwrap();
+        assert!(is_ours(&kept) && !old.exists());
+    }
+
+    #[test]
+    fn a_folder_of_that_name_that_is_not_ours_is_foreign() {
+        let root = tempfile::tempdir().unwrap();
+        fs::create_dir(root.path().join(KEPT)).unwrap();
+        assert!(matches!(
+            check(root.path()),
+            Err(WriteError::ForeignFiles(_))
+        ));
     }
 
     fn names_in(path: &Path) -> Vec<String> {

@@ -16,19 +16,21 @@
 
 mod past;
 
+use crate::request::words;
 use crate::routing::config::BreakerConfig;
 use crate::time::Timestamp;
 use past::Past;
 
-/// The breaker's state. Open means refusing.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum BreakerState {
-    /// Admits everything.
-    Closed,
-    /// Refuses everything.
-    Open,
-    /// Admits a limited number of probes at a time.
-    HalfOpen,
+words! {
+    /// The breaker's state. Open means refusing.
+    BreakerState {
+        /// Admits everything.
+        Closed = "closed",
+        /// Refuses everything.
+        Open = "open",
+        /// Admits a limited number of probes at a time.
+        HalfOpen = "half_open",
+    }
 }
 
 /// A change of state, and when it took effect.

@@ -15,7 +15,7 @@ use std::collections::BTreeSet;
 
 /// The changes of a run.
 #[derive(Clone, Debug)]
-pub(super) struct Changes<'a> {
+pub struct Changes<'a> {
     accounts: &'a [Account],
     /// Each with its accounts in order.
     changes: Vec<(&'a Fault, Vec<AccountIndex>)>,
@@ -27,6 +27,7 @@ pub(super) struct Changes<'a> {
 
 impl<'a> Changes<'a> {
     /// Those among `faults`, to the accounts as they are described.
+    #[must_use]
     pub fn new(accounts: &'a [Account], faults: &'a [Fault]) -> Self {
         let told = |fault: &&Fault| {
             matches!(
@@ -58,11 +59,13 @@ impl<'a> Changes<'a> {
 
     /// When the next change comes; [`Timestamp::NEVER`] if none does.
     #[inline]
+    #[must_use]
     pub const fn next(&self) -> Timestamp {
         self.next_at
     }
 
     /// All accounts as the run begins.
+    #[must_use]
     pub fn at_start(&self) -> Vec<Account> {
         let indices = (0..self.accounts.len() as u32).map(AccountIndex);
         indices

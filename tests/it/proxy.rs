@@ -6,8 +6,8 @@ mod upstream;
 use routelab::live::chat::Dialect;
 use routelab::live::client;
 use routelab::live::proxy::{
-    ExchangeLimits, HttpConfig, IntelligentProxy, Log, ProxyAccount, ProxyBody, ProxyConfig,
-    ProxyError, ProxyRequest, ProxyResponse, Secret, Trace,
+    BreakerChange, ExchangeLimits, HttpConfig, IntelligentProxy, Log, ProxyAccount, ProxyBody,
+    ProxyConfig, ProxyError, ProxyRequest, ProxyResponse, Secret, Trace,
 };
 use routelab::record::{CacheUse, Outcome, RequestRecord};
 use routelab::request::{FailureKind, Provider};
@@ -45,6 +45,8 @@ impl Log for Ends {
         assert_eq!(trace.attempts.len(), usize::from(trace.record.attempts));
         let _ = self.0.send(*trace.record);
     }
+
+    fn breaker_changed(&mut self, _: &BreakerChange) {}
 }
 
 struct World {

@@ -8,7 +8,7 @@
 //! than a message there and back (`routelab decide` measures both kinds of cost).
 
 use super::account::{AccountError, Endpoint, ProxyAccount};
-use super::log::{Log, Tag, Trace};
+use super::log::{BreakerChange, Log, Tag, Trace};
 use crate::live::chat::Answer;
 use crate::live::clock::Clock;
 use crate::record::{AttemptRecord, RequestRecord};
@@ -22,6 +22,7 @@ use crate::routing::cache::CachePlace;
 use crate::routing::config::RoutingConfig;
 use crate::routing::gateway::{Action, AnswerSource, Gateway, Observer, RequestHandle};
 use crate::routing::geography::Geography;
+use crate::routing::pool::TargetTransition;
 use crate::routing::statistics::{Statistics, StatisticsConfig};
 use crate::time::{Duration, Timestamp};
 use std::collections::BTreeMap;
@@ -66,6 +67,17 @@ pub(super) struct Place {
     pub(super) id: RequestId,
     pub(super) handle: RequestHandle,
     pub(super) orders: UnboundedReceiver<Order>,
+}
+
+/// What a core is made of; the fields are those of [`super::ProxyConfig`].
+pub(super) struct CoreConfig {
+    pub(super) routing: RoutingConfig,
+    pub(super) regions: Vec<String>,
+    pub(super) round_trips: Vec<Duration>,
+    pub(super) seed: u64,
+    pub(super) warmup: Duration,
+    pub(super) log: Option<Box<dyn Log>>,
+    pub(super) clock: Clock,
 }
 
 /// The core, and all that is shared between requests.
@@ -156,26 +168,26 @@ impl Observer for Desk {
 }
 
 impl Core {
-    /// A core without accounts. `regions` and `round_trips` as [`Geography::new`] takes them.
-    pub fn new(
-        config: &RoutingConfig,
-        regions: Vec<String>,
-        round_trips: &[Duration],
-        seed: u64,
-        log: Option<Box<dyn Log>>,
-        clock: Clock,
-    ) -> Self {
+    /// A core without accounts.
+    pub fn new(config: CoreConfig) -> Self {
+        let CoreConfig {
+            routing,
+            regions,
+            log,
+            clock,
+            ..
+        } = config;
         let statistics = StatisticsConfig {
-            since: Timestamp::ZERO,
-            deadline: config.deadline,
-            failure_latency: config.deadline,
-            latency_objective: config.deadline.unwrap_or(Duration::MAX),
+            since: Timestamp::ZERO + config.warmup,
+            deadline: routing.deadline,
+            failure_latency: routing.deadline,
+            latency_objective: routing.deadline.unwrap_or(Duration::MAX),
         };
         let gateway = Gateway::new(
-            config,
-            Geography::new(round_trips, regions.len()),
+            &routing,
+            Geography::new(&config.round_trips, regions.len()),
             Statistics::new(statistics, regions.len(), MOST_MODELS),
-            Streams::new(seed, 0).stream(Purpose::Policy, 0),
+            Streams::new(config.seed, 0).stream(Purpose::Policy, 0),
         );
         let desk = Desk {
             mail: BTreeMap::new(),
@@ -297,7 +309,9 @@ impl Core {
     /// Puts what the core asks for into the mailboxes. A cancelled attempt is reported by its own
     /// task, which knows what it has consumed.
     fn carry_out(&self, state: &mut State) {
-        while state.gateway.poll_transition().is_some() {}
+        while let Some(change) = state.gateway.poll_transition() {
+            state.tell(change);
+        }
         while let Some(action) = state.gateway.poll_action() {
             let (request, order) = match action {
                 Action::Dispatch {
@@ -403,6 +417,20 @@ impl State {
         }
         self.described = accounts.to_vec();
         Ok(())
+    }
+
+    /// Tells the log of a breaker.
+    fn tell(&mut self, change: TargetTransition) {
+        let model = self.gateway.balancer().pool().model_of(change.target);
+        let desk = &mut self.desk;
+        if let Some(log) = &mut desk.log {
+            log.breaker_changed(&BreakerChange {
+                account: &desk.names[change.account.at()],
+                model: model.map(|model| &*desk.models[model.at()]),
+                at: change.transition.at,
+                to: change.transition.to,
+            });
+        }
     }
 
     fn upsert(&mut self, now: Timestamp, account: &ProxyAccount, endpoint: Endpoint) {

@@ -1,6 +1,8 @@
 //! What is told of a request when it has ended.
 
 use crate::record::{AttemptRecord, RequestRecord};
+use crate::routing::breaker::BreakerState;
+use crate::time::Timestamp;
 use hyper::header::HeaderValue;
 use std::sync::Arc;
 
@@ -19,6 +21,19 @@ pub struct Trace<'a> {
     pub tag: &'a Tag,
 }
 
+/// A breaker that has changed its state.
+#[derive(Clone, Copy, Debug)]
+pub struct BreakerChange<'a> {
+    /// The account's name.
+    pub account: &'a str,
+    /// The model that the breaker is for; `None` if it is for the whole account.
+    pub model: Option<&'a str>,
+    /// When, in the core's time.
+    pub at: Timestamp,
+    /// Its state from then on.
+    pub to: BreakerState,
+}
+
 /// What a request is called by those who know more of it than the core.
 #[derive(Clone, Default, PartialEq, Eq, Debug)]
 pub struct Tag {
@@ -33,4 +48,7 @@ pub struct Tag {
 pub trait Log: Send {
     /// A request has ended.
     fn request_ended(&mut self, trace: &Trace);
+
+    /// A breaker has changed its state.
+    fn breaker_changed(&mut self, change: &BreakerChange);
 }

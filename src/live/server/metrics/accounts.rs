@@ -161,9 +161,9 @@ fn breakers(out: &mut Exposition, seen: &Seen, models: &[String]) {
     let mut family = out.gauge("routelab_account_breaker_state", help);
     for account in &seen.accounts {
         let [id, provider] = account.labels();
-        for (state, name) in STATES {
-            let is = u8::from(account.known.learned.breaker == state);
-            family.sample(&[id, provider, ("state", name)], is);
+        for state in BreakerState::ALL {
+            let is = u8::from(account.known.learned.breaker == *state);
+            family.sample(&[id, provider, ("state", state.name())], is);
         }
     }
     if seen.targets.is_empty() {
@@ -173,19 +173,13 @@ fn breakers(out: &mut Exposition, seen: &Seen, models: &[String]) {
     let mut family = out.gauge("routelab_target_breaker_state", help);
     for (account, model, present) in &seen.targets {
         let model = models.get(model.at()).map_or("", String::as_str);
-        for (state, name) in STATES {
+        for state in BreakerState::ALL {
             let labels = [
                 ("account", account.as_str()),
                 ("model", model),
-                ("state", name),
+                ("state", state.name()),
             ];
-            family.sample(&labels, u8::from(*present == state));
+            family.sample(&labels, u8::from(present == state));
         }
     }
 }
-
-const STATES: [(BreakerState, &str); 3] = [
-    (BreakerState::Closed, "closed"),
-    (BreakerState::HalfOpen, "half_open"),
-    (BreakerState::Open, "open"),
-];
