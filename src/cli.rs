@@ -30,6 +30,8 @@ mod run;
 #[cfg(feature = "live")]
 mod serve;
 mod sweep;
+#[cfg(feature = "live")]
+mod throughput;
 mod validate;
 mod warmup;
 
@@ -86,6 +88,9 @@ enum Command {
     /// Emulates a scenario's accounts as providers over HTTP, in real time
     #[cfg(feature = "live")]
     Emulate(emulate::Args),
+    /// Measures what the gateway adds to a request, and how many it takes in a second
+    #[cfg(feature = "live")]
+    Throughput(throughput::Args),
     /// Lays a scenario's simulation beside a measurement over sockets, request by request
     #[cfg(feature = "live")]
     Live(live::Args),
@@ -132,6 +137,8 @@ fn execute(cli: &Cli) -> Result<(), Exit> {
         Some(Command::Validate(args)) => validate::execute(args),
         #[cfg(feature = "live")]
         Some(Command::Emulate(args)) => emulate::execute(args),
+        #[cfg(feature = "live")]
+        Some(Command::Throughput(args)) => throughput::execute(args),
         #[cfg(feature = "live")]
         Some(Command::Live(args)) => live::execute(args),
         #[cfg(feature = "live")]

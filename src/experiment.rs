@@ -17,6 +17,7 @@ pub mod results;
 pub mod run;
 pub mod scenario;
 pub mod sweep;
+pub mod throughput;
 pub mod validation;
 pub mod verdict;
 pub mod warmup;

@@ -27,6 +27,8 @@ pub mod sweep;
 pub mod table;
 #[cfg(test)]
 mod tests;
+#[cfg(feature = "live")]
+pub mod throughput;
 pub mod timeline;
 pub mod validation;
 pub mod warmup;

@@ -2,7 +2,7 @@
 
 use super::console::{counted, print, say};
 use super::exit::Exit;
-use super::gallery::needs_a_trace;
+use super::gallery::{is_measured, needs_a_trace};
 use super::interrupt;
 use super::list;
 use super::load;
@@ -132,7 +132,7 @@ fn read(args: &Args) -> Result<Vec<Scenario>, Exit> {
         })?;
         files
             .into_iter()
-            .filter(|file| !needs_a_trace(file))
+            .filter(|file| !needs_a_trace(file) && !is_measured(file))
             .collect()
     } else {
         refuse_twins(&args.scenarios)?;

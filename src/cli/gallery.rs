@@ -39,8 +39,10 @@ pub(super) fn execute(args: &Args) -> Result<(), Exit> {
         say(&format!("error: cannot read the folder {shown}: {error}"));
         Exit::Invalid
     })?;
-    let (outside, inside): (Vec<_>, Vec<_>) =
-        files.into_iter().partition(|file| needs_a_trace(file));
+    let (outside, inside): (Vec<_>, Vec<_>) = files
+        .into_iter()
+        .filter(|file| !is_measured(file))
+        .partition(|file| needs_a_trace(file));
     let scenarios = inside.iter().map(|file| Ok((file, scenario(file)?)));
     let scenarios = scenarios.collect::<Result<Vec<_>, Exit>>()?;
     for (file, scenario) in &scenarios {
@@ -62,10 +64,20 @@ pub(super) fn execute(args: &Args) -> Result<(), Exit> {
     print(&args.out.join("README.md").display().to_string())
 }
 
+fn table(file: &Path) -> toml::Table {
+    let text = std::fs::read_to_string(file).unwrap_or_default();
+    text.parse().unwrap_or_default()
+}
+
+/// Whether a scenario asks for a measurement (`routelab throughput`), of which simulation says
+/// nothing.
+pub(super) fn is_measured(file: &Path) -> bool {
+    table(file).contains_key("throughput")
+}
+
 /// Whether a scenario replays a trace and does not say where it is: it is for the user to get.
 pub(super) fn needs_a_trace(file: &Path) -> bool {
-    let text = std::fs::read_to_string(file).unwrap_or_default();
-    let table = text.parse::<toml::Table>().unwrap_or_default();
+    let table = table(file);
     let workload = table.get("workload").and_then(toml::Value::as_table);
     workload.is_some_and(|workload| {
         let arrivals = workload.get("arrivals").and_then(toml::Value::as_str);

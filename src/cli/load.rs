@@ -40,6 +40,16 @@ impl OverrideArgs {
     }
 }
 
+#[cfg(feature = "live")]
+impl OverrideArgs {
+    /// What every command takes of them, as arguments.
+    pub(super) fn as_arguments(&self) -> Vec<String> {
+        let set = self.set.iter().map(|one| format!("--set={one}"));
+        set.chain(self.seed.map(|seed| format!("--seed={seed}")))
+            .collect()
+    }
+}
+
 /// Whether a text has the form `path=value`; what it means is for the scenario to judge.
 pub(super) fn assignment(text: &str) -> Result<String, String> {
     match text.split_once('=') {
@@ -163,7 +173,7 @@ fn show(findings: &Diagnostics) {
 }
 
 /// What only a build with the feature `live` has.
-const LIVE_COMMANDS: [&str; 4] = ["emulate", "live", "load", "serve"];
+const LIVE_COMMANDS: [&str; 5] = ["emulate", "live", "load", "serve", "throughput"];
 
 /// What to say of a path that is a folder, or nothing. A pipe is as good as a file.
 fn missing(path: &Path) -> String {

@@ -29,6 +29,7 @@ mod routing;
 mod section;
 mod service;
 mod strategies;
+mod throughput;
 mod trace_file;
 mod workload;
 
@@ -43,6 +44,7 @@ pub(in crate::experiment) use self::{file::text_of_file, trace_file::reason};
 use crate::experiment::claim::{Claim, Threshold};
 use crate::experiment::gallery::Gallery;
 use crate::experiment::results::{AccountDescription, FaultDescription};
+use crate::experiment::throughput::ThroughputConfig;
 use crate::routing::account::Account;
 use crate::routing::config::RoutingConfig;
 use crate::time::Duration;
@@ -104,6 +106,8 @@ pub struct Scenario {
     pub output: OutputOptions,
     /// What the gallery shows of it.
     pub gallery: Gallery,
+    /// What is said of the gateway's throughput; `None` where nothing is.
+    pub throughput: Option<ThroughputConfig>,
     /// Input files read: path as given, SHA-256 in hexadecimal.
     pub inputs: Vec<(String, String)>,
 }

@@ -16,10 +16,12 @@ use super::regions::{self, Regions};
 use super::routing;
 use super::section::Section;
 use super::strategies;
+use super::throughput;
 use super::workload::{self, Workload};
 use super::{Arm, Loaded, OutputOptions, Scenario, emit, output};
 use crate::experiment::claim::{Claim, Threshold};
 use crate::experiment::gallery::Gallery;
+use crate::experiment::throughput::ThroughputConfig;
 use crate::routing::config::RoutingConfig;
 use crate::time::{Duration, Timestamp};
 use crate::upstream::config::UpstreamConfig;
@@ -133,6 +135,7 @@ fn scenario(
     let thresholds = claims::thresholds(&mut top, arms.as_deref(), findings);
     let output = output::read(&mut top, duration, findings);
     let gallery = gallery::read(&mut top, findings);
+    let throughput = throughput::read(&mut top, findings);
     let spans = Spans::of(&top, table);
     top.finish();
     let size = (|| {
@@ -167,6 +170,7 @@ fn scenario(
         thresholds: thresholds?,
         output: output?,
         gallery: gallery?,
+        throughput: throughput?,
     };
     assemble(read, header, parts)
 }
@@ -228,6 +232,7 @@ fn assemble(read: Good, header: Header, parts: Parts) -> Option<Scenario> {
         thresholds: read.thresholds,
         output: read.output,
         gallery: read.gallery,
+        throughput: read.throughput,
     })
 }
 
@@ -245,6 +250,7 @@ struct Good {
     thresholds: Vec<Threshold>,
     output: OutputOptions,
     gallery: Gallery,
+    throughput: Option<ThroughputConfig>,
 }
 
 /// What stands at the top, each value apart: `None` if bad.

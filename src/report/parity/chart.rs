@@ -22,7 +22,7 @@ pub(super) fn file(parity: &Parity) -> File {
     let bottom = TOP + 14.0 + heights.sum::<f64>();
     let title = format!("{}: measured less simulated", parity.scenario);
     let subtitle = "In units of the goal (1 point of success, 5 % of the P50, 10 % of the P99, 2 \
-                    points of an account's share); grey bars: other policy seeds in simulation";
+                    points of an account's share); grey bars: disturbed simulations";
     sheet("parity", (&title, subtitle), bottom + 62.0, |canvas| {
         let panel = Panel {
             from: (LEFT, TOP + 8.0),

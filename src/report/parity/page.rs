@@ -133,8 +133,9 @@ fn method(parity: &Parity, environment: &Environment) -> String {
         "How: replication {} of seed {}, {} {pace}, the first {} not measured. Emulated providers, \
          the proxy behind its server and the load generator ran on one machine ({} processors, {}, \
          {}) and shared it. The providers draw what the simulation draws, request by request. \
-         *other seeds* are the smallest and largest values of {REFERENCES} simulations in which \
-         only ties fall otherwise (`policy_seed`). *less overhead* is without the median overhead, \
+         *by chance* are the smallest and largest values of {REFERENCES} simulations \
+         that were disturbed as being real disturbs: ties fall otherwise, and answers come later \
+         by exponential delays with a mean of up to twice the median overhead. *less overhead* is without the median overhead, \
          which was measured on the requests that were answered at the first attempt by the same \
          account in both worlds. Of the accounts' shares the one that is furthest off is shown; \
          `parity.csv` has all. A failure counts with the deadline. These files differ from run to \
