@@ -16,9 +16,7 @@ use super::load::{self, OverrideArgs};
 use super::progress::Progress;
 use super::run::cannot_write;
 use crate::experiment::scenario::Scenario;
-use crate::experiment::throughput::{
-    RateCell, RateVerdict, Round, Throughput, ThroughputConfig, Way,
-};
+use crate::experiment::throughput::{RateCell, RateVerdict, Throughput, ThroughputConfig, Way};
 use crate::report::{self, throughput};
 use programs::Programs;
 use serde_json::Value;
@@ -122,7 +120,17 @@ fn measured(
     let mut highest = vec![];
     if !args.no_search {
         for way in [Way::Gateway, Way::Direct] {
-            let (clean, above) = search(&programs, &config, way, stop)?;
+            let clean = |rps: f64| {
+                for _ in 0..2 {
+                    go_on(stop)?;
+                    let round = programs.round(way, rps, config.round)?;
+                    if !round.is_clean(scenario.latency_objective) {
+                        return Ok(false);
+                    }
+                }
+                Ok(true)
+            };
+            let (clean, above) = search(config.claimed_rps, clean)?;
             highest.push((way, clean, above));
         }
     }
@@ -130,6 +138,7 @@ fn measured(
     Ok(Throughput {
         scenario: scenario.name.clone(),
         question: scenario.question.clone(),
+        objective: scenario.latency_objective,
         strategy: scenario.arms[0].name.clone(),
         config,
         cells,
@@ -160,25 +169,13 @@ const MOST_RPS: f64 = 100_000.0;
 /// Halvings of the distance between what is clean and what is not, on a scale of ratios.
 const HALVINGS: u32 = 4;
 
-/// The highest rate at which two rounds in a row are clean, and the lowest above it at which they
-/// are not: doubled until it fails, then halved.
+/// The highest rate that is clean, and the lowest above it that is not: doubled from a first until
+/// it fails, then halved.
 fn search(
-    programs: &Programs,
-    config: &ThroughputConfig,
-    way: Way,
-    stop: &AtomicBool,
+    first: f64,
+    clean: impl Fn(f64) -> Result<bool, Exit>,
 ) -> Result<(f64, Option<f64>), Exit> {
-    let clean = |rps: f64| -> Result<bool, Exit> {
-        for _ in 0..2 {
-            go_on(stop)?;
-            let round = programs.round(way, rps, config.round)?;
-            if !Round::is_clean(&round) {
-                return Ok(false);
-            }
-        }
-        Ok(true)
-    };
-    let (mut low, mut high, mut rps) = (0.0, None, config.claimed_rps);
+    let (mut low, mut high, mut rps) = (0.0, None, first);
     while rps <= MOST_RPS {
         if clean(rps)? {
             low = rps;
@@ -203,4 +200,21 @@ fn search(
         }
     }
     Ok((low, Some(above)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_highest_clean_rate_is_enclosed() {
+        for limit in [900.0, 1_000.0, 1_700.0, 7_300.0] {
+            let (low, above) = search(1_000.0, |rps| Ok(rps <= limit)).unwrap();
+            let above = above.unwrap();
+            assert!(low <= limit && limit < above, "{low} {limit} {above}");
+            // Four halvings of a factor of 2.
+            assert!(low == 0.0 || above / low < 1.1, "{low} {above}");
+        }
+        assert_eq!(search(1_000.0, |_| Ok(true)), Ok((64_000.0, None)));
+    }
 }

@@ -19,6 +19,9 @@ pub(super) struct Args {
     #[arg(long, value_name = "N", default_value_t = 1.0, value_parser = scale,
           allow_negative_numbers = true)]
     scale: f64,
+    /// Other worlds of all systems: whether what one of them shows is chance, another tells
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    seed: u32,
     /// The page goes to DIR/VALIDATION.md, its chart to DIR/images/
     #[arg(long, value_name = "DIR", default_value = "results/validation")]
     out: PathBuf,
@@ -50,6 +53,7 @@ pub(super) fn execute(args: &Args) -> Result<(), Exit> {
     let options = Options {
         scale: args.scale,
         replications: REPLICATIONS,
+        seed: args.seed,
         jobs: args.running.jobs(),
         stop,
         progress: &|total| progress.step(total),

@@ -10,8 +10,9 @@ use super::parity::{ArmParity, ByRequest, Parity, REFERENCES, Sending, Served, S
 use super::run::{self, RunError};
 use super::scenario::gateway::ReachedAccount;
 use super::scenario::{Arm, Scenario};
+use crate::distribution::Distribution;
 use crate::live::clock::Clock;
-use crate::live::emulate::{self, Emulator, StartError};
+use crate::live::emulate::{self, AccountTally, Emulator, StartError};
 use crate::live::load::{self, LoadConfig, LoadDialect, LoadError, LoadRecord, Target};
 use crate::live::proxy::{
     AccountError, BreakerChange, IntelligentProxy, Log, ProxyAccount, ProxyConfig, Secret, Trace,
@@ -25,6 +26,7 @@ use crate::routing::breaker::BreakerState;
 use crate::sim::Changes;
 use crate::time::{Duration, Timestamp};
 use crate::units::NanoUsd;
+use crate::upstream::config::Link;
 use crate::workload::Workload;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -164,17 +166,22 @@ fn compared(
     let Some((measured, sending)) = measured(scenario, arm, options, runtime)? else {
         return Ok(None);
     };
-    let own = scenario.arms[arm]
-        .policy_seed
-        .unwrap_or(scenario.policy_seed);
-    let simulated = simulated(scenario, arm, options, own)?;
-    let seeds = (1..=u64::from(REFERENCES)).map(|nth| own.wrapping_add(nth));
-    let references = seeds.map(|seed| self::simulated(scenario, arm, options, seed));
-    let references = references.collect::<Result<Vec<_>, _>>()?;
+    let own = scenario.arms[arm].policy_seed;
+    let own = own.unwrap_or(scenario.policy_seed);
+    let simulated = simulated(scenario, arm, options)?;
     let sides = Sides {
         simulated: &simulated,
         measured: &measured,
     };
+    let overhead = sides.overhead().map_or(0.0, |overhead| overhead.p50);
+    let references = (1..=REFERENCES).map(|nth| {
+        let seed = own.wrapping_add(u64::from(nth));
+        // Another mean makes other delays of the same draws.
+        let part = f64::from(nth) * 2.0 / f64::from(REFERENCES);
+        let mean = overhead.max(LEAST_DELAY) * part;
+        self::simulated(&disturbed(scenario, arm, seed, mean), arm, options)
+    });
+    let references = references.collect::<Result<Vec<_>, _>>()?;
     let name = scenario.arms[arm].name.clone();
     Ok(Some(ArmParity::of(name, &sides, &references, sending)))
 }
@@ -185,21 +192,32 @@ fn latency(scenario: &Scenario, arm: &Arm, took: Duration, succeeded: bool) -> D
     took.max(least.unwrap_or(Duration::ZERO))
 }
 
-fn simulated(
-    scenario: &Scenario,
-    arm: usize,
-    options: &LiveOptions,
-    policy_seed: u64,
-) -> Result<Side, LiveError> {
+/// Least mean delay of a disturbed simulation, in seconds.
+const LEAST_DELAY: f64 = 1e-4;
+
+/// The scenario in a world in which ties fall otherwise, and answers come later by exponential
+/// delays of this mean in seconds: so much as being real adds, which is enough to change the order
+/// of events. Ways that the scenario disturbs itself stay as they are.
+fn disturbed(scenario: &Scenario, arm: usize, policy_seed: u64, mean: f64) -> Scenario {
     let mut scenario = scenario.clone();
     scenario.arms[arm].policy_seed = Some(policy_seed);
+    scenario.upstream.network.links.push(Link {
+        between: None,
+        loss: 0.0,
+        lost_after: None,
+        delay: Distribution::exponential(mean).ok(),
+    });
+    scenario
+}
+
+fn simulated(scenario: &Scenario, arm: usize, options: &LiveOptions) -> Result<Side, LiveError> {
     let since = Timestamp::ZERO + scenario.warmup;
     let mut served = ByRequest::new();
     let mut note = |record: &RequestRecord| {
         if record.arrived >= since {
             let succeeded = record.succeeded();
             let one = Served {
-                latency: latency(&scenario, &scenario.arms[arm], record.sojourn(), succeeded),
+                latency: latency(scenario, &scenario.arms[arm], record.sojourn(), succeeded),
                 succeeded,
                 account: record.account,
                 attempts: record.attempts,
@@ -207,7 +225,7 @@ fn simulated(
             served.insert(record.request, one);
         }
     };
-    let run = run::replication(&scenario, arm, options.replication, options.stop, &mut note);
+    let run = run::replication(scenario, arm, options.replication, options.stop, &mut note);
     let run = run.map_err(LiveError::Simulation)?;
     let accounts = run.statistics.accounts().iter();
     let attempts = accounts.map(|account| account.attempts).collect();
@@ -281,7 +299,7 @@ fn measured(
     };
     let report = load::run(&config, runtime, options.stop, &mut note).map_err(LiveError::Load)?;
     (options.progress)(arm, 1.0);
-    let (run, strangers) = runtime.block_on(stage.strike());
+    let run = runtime.block_on(stage.strike());
     if report.stopped {
         return Ok(None);
     }
@@ -300,7 +318,8 @@ fn measured(
     let sending = Sending {
         late: report.late,
         dropped: report.dropped,
-        strangers,
+        strangers: run.strangers,
+        left_over: run.left_over,
     };
     Ok(Some((side, sending)))
 }
@@ -310,6 +329,10 @@ struct Known {
     notes: Notes,
     attempts: Vec<u64>,
     cost: NanoUsd,
+    /// Attempts that were no request of the workload.
+    strangers: u64,
+    /// Requests and attempts that had not ended.
+    left_over: u64,
 }
 
 impl Stage {
@@ -367,8 +390,8 @@ impl Stage {
         })
     }
 
-    /// Ends it; the second is the number of attempts that were no request of the workload.
-    async fn strike(self) -> (Known, u64) {
+    /// Ends it.
+    async fn strike(self) -> Known {
         self.owner.abort();
         let _ = self.stop.send(());
         let _ = self.serving.await;
@@ -379,12 +402,14 @@ impl Stage {
             let attempts = accounts.map(|account| account.attempts).collect();
             (attempts, statistics.totals().cost)
         });
-        let known = Known {
+        let unfinished = tally.accounts.iter().map(AccountTally::in_flight);
+        Known {
             notes: std::mem::take(&mut *lock(&self.notes)),
             attempts,
             cost,
-        };
-        (known, tally.strangers)
+            strangers: tally.strangers,
+            left_over: unfinished.sum::<u64>() + self.proxy.in_flight() as u64,
+        }
     }
 }
 

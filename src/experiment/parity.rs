@@ -4,9 +4,10 @@
 //! Where the two differ by more than a goal there are three possible reasons: the network and the
 //! proxy take time that the simulator leaves out, chance, or a defect of one of the two. The first
 //! is measured and subtracted ([`Overhead`]). The second is bounded by running the simulation again
-//! with other policy seeds ([`REFERENCES`]): a strategy whose ties fall otherwise sends requests
-//! elsewhere and meets other draws, as it does when an answer comes some microseconds later. What
-//! lies outside of that range is the third, and the reason for which this comparison exists.
+//! and again ([`REFERENCES`]) with ties that fall otherwise, and with answers that come later by as
+//! much as being real adds: a strategy that sees events in another order sends requests elsewhere,
+//! meets other draws, and is soon in another course altogether. What lies outside of the range of
+//! these is the third, and the reason for which this comparison exists.
 //!
 //! Why one replication and not an interval over many: a replication takes its real time. Both sides
 //! have the same arrivals, tokens and upstream draws, so most of the noise is in both.
@@ -20,7 +21,7 @@ pub use side::{Overhead, Served, Side, Sides};
 use crate::request::RequestId;
 use crate::time::Duration;
 
-/// Simulations with other policy seeds, whose range says what chance may do.
+/// Disturbed simulations, whose range says what chance may do.
 pub const REFERENCES: u32 = 20;
 
 /// A scenario, simulated and measured.
@@ -61,6 +62,8 @@ pub struct ArmParity {
     pub overhead: Option<Overhead>,
     /// Requests that were measured.
     pub requests: u64,
+    /// Requests of the same stretch of time in simulation: the same, or something was lost.
+    pub simulated_requests: u64,
     /// Those that ended at the same account in both worlds, or at none in both.
     pub same_account: u64,
     /// Those that succeeded in both worlds, or in neither.
@@ -81,13 +84,15 @@ pub struct Sending {
     /// Attempts that reached the emulated providers without a number of the workload, and so had
     /// other draws than in simulation.
     pub strangers: u64,
+    /// Requests at the proxy and attempts at the providers that had no end when all was over.
+    pub left_over: u64,
 }
 
 /// Levels at which latencies are shown, in per mille.
 pub const LEVELS: std::ops::RangeInclusive<u32> = 1..=999;
 
 impl ArmParity {
-    /// Lays the two sides next to each other. `references` are simulations with other policy seeds.
+    /// Lays the two sides next to each other. `references` are disturbed simulations.
     #[must_use]
     pub fn of(name: String, sides: &Sides, references: &[Side], sending: Sending) -> Self {
         let overhead = sides.overhead();
@@ -107,6 +112,7 @@ impl ArmParity {
             rows: rows(sides, references, overhead),
             overhead,
             requests: sides.measured.served.len() as u64,
+            simulated_requests: sides.simulated.served.len() as u64,
             same_account: same(|one, other| one.account == other.account),
             same_outcome: same(|one, other| one.succeeded == other.succeeded),
             sending,

@@ -44,6 +44,8 @@ pub struct Options<'a> {
     pub scale: f64,
     /// Replications of every system, from the first one on. At least 2.
     pub replications: u32,
+    /// Which worlds: 0 for those of the page that comes with routelab, any other for others.
+    pub seed: u32,
     /// Worker threads, at least 1; no result depends on them.
     pub jobs: usize,
     /// Set from outside to stop early.
@@ -62,6 +64,8 @@ pub struct Validation {
     pub scale: f64,
     /// Replications of every system; of the Linkerd experiment 10 at most.
     pub replications: u32,
+    /// Which worlds; 0 for the usual ones.
+    pub seed: u32,
     /// Runs in all.
     pub runs: u32,
     /// Requests simulated in all, warm-ups included.
@@ -119,6 +123,7 @@ pub fn run(options: &Options) -> Result<Validation, RunError> {
     }
     Ok(Validation {
         scale: options.scale,
+        seed: options.seed,
         replications: options.replications,
         runs: tasks.len() as u32,
         requests: requests.into_inner(),
@@ -176,7 +181,7 @@ impl Prepared {
                 let requests = *requests as f64 * options.scale / f64::from(options.replications);
                 let requests = requests.ceil() as u64;
                 (
-                    system.text(case.seed(), options.replications, requests),
+                    system.text(case.seed(options.seed), options.replications, requests),
                     None,
                 )
             }

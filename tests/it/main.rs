@@ -28,6 +28,8 @@ mod memory;
 mod metrics;
 mod mooncake;
 mod overload;
+#[cfg(feature = "live")]
+mod parity;
 mod pinned;
 mod pitfalls;
 #[cfg(feature = "live")]
@@ -38,6 +40,8 @@ mod scenario_errors;
 mod scenario_files;
 #[cfg(feature = "live")]
 mod serve;
+#[cfg(feature = "live")]
+mod soak;
 mod stage;
 mod support;
 mod sweep;

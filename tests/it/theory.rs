@@ -17,6 +17,7 @@ fn validate(scale: f64, replications: u32, jobs: usize) -> Validation {
     let options = Options {
         scale,
         replications,
+        seed: 0,
         jobs,
         stop: &AtomicBool::new(false),
         progress: &|_| {},
@@ -72,6 +73,7 @@ fn a_validation_can_be_stopped() {
     let options = Options {
         scale: 1.0,
         replications: 40,
+        seed: 0,
         jobs: 2,
         stop: &AtomicBool::new(true),
         progress: &|_| {},

@@ -108,6 +108,7 @@ impl Programs {
 
 fn round(told: &Value, cpu_s: Option<f64>) -> Round {
     let count = |name: &str| told[name].as_u64().unwrap_or(0);
+    let rate = |name: &str| told[name].as_f64().unwrap_or(f64::NAN);
     let latency = |name: &str| told["latency_s"][name].as_f64().unwrap_or(f64::NAN);
     let (scheduled, warming_up) = (count("scheduled"), count("warming_up"));
     // The gateway worked for the warm-up, too.
@@ -117,7 +118,8 @@ fn round(told: &Value, cpu_s: Option<f64>) -> Round {
         succeeded: count("succeeded"),
         dropped: count("dropped"),
         late: count("late"),
-        sent_rps: told["rate_rps"].as_f64().unwrap_or(f64::NAN),
+        intended_rps: rate("rate_intended_rps"),
+        sent_rps: rate("rate_rps"),
         latency_s: ["p50", "p90", "p99", "p999"].map(latency),
         cpu_s: cpu_s.map(|all| all * measured),
     }

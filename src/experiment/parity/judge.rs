@@ -27,7 +27,7 @@ words! {
     Agreement {
         /// Within the goal.
         Agrees = "agrees",
-        /// Not within the goal, but within what other policy seeds come to in simulation.
+        /// Not within the goal, but within the range of disturbed simulations.
         Chance = "chance",
         /// Neither.
         Differs = "differs",
@@ -41,7 +41,7 @@ pub struct Row {
     pub quantity: Quantity,
     /// In virtual time.
     pub simulated: f64,
-    /// Smallest and largest value of simulations with other policy seeds, and of `simulated`.
+    /// Smallest and largest value of disturbed simulations, and of `simulated`.
     pub range: (f64, f64),
     /// Over sockets, as it was.
     pub measured: f64,

@@ -28,11 +28,12 @@ impl Case {
     /// are numbered. Not 1 for all, as elsewhere where nobody is to choose: all systems would then
     /// share their arrivals, one rare stretch of them would be seen in all, and distances from
     /// theory would be no sample of chance. Nobody has chosen a hash either; and a new case changes
-    /// no other, which it would if seeds were numbered by position.
-    pub(super) fn seed(&self) -> u32 {
+    /// no other, which it would if seeds were numbered by position. `salt` makes other worlds of
+    /// all systems; 0 is the usual one.
+    pub(super) fn seed(&self, salt: u32) -> u32 {
         let name = [&self.model, &self.parameters, &self.how].into_iter();
         let bytes = name.flat_map(|part| part.bytes().chain([b';']));
-        bytes.fold(0x811c_9dc5, |hash: u32, byte| {
+        bytes.fold(0x811c_9dc5 ^ salt, |hash: u32, byte| {
             (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193)
         })
     }

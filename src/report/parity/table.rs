@@ -96,7 +96,7 @@ const HEADER: [&str; 9] = [
     "strategy",
     "",
     "simulated",
-    "other seeds",
+    "by chance",
     "live",
     "less overhead",
     "off by",
@@ -212,6 +212,7 @@ pub fn json(parity: &Parity) -> Value {
             "late": arm.sending.late,
             "dropped": arm.sending.dropped,
             "strangers": arm.sending.strangers,
+            "left_over": arm.sending.left_over,
             "rows": arm.rows.iter().map(row).collect::<Vec<_>>(),
         })
     });

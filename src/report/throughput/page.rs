@@ -21,6 +21,14 @@ pub(super) fn sentences(results: &Throughput) -> Vec<String> {
                 .to_owned(),
         );
     }
+    if results.late() > LATE {
+        said.push(format!(
+            "The machine was not quiet: {:.1} % of the requests were sent more than a millisecond \
+             late. Their lateness is in the latencies, on both ways, so that tails are partly the \
+             machine's.",
+            results.late() * 100.0
+        ));
+    }
     said
 }
 
@@ -31,7 +39,7 @@ fn verdict(results: &Throughput) -> String {
         .iter()
         .find(|cell| cell.rps == results.config.claimed_rps);
     let rounds = cell.map_or(&[][..], |cell| &cell.gateway);
-    let clean = rounds.iter().filter(|round| round.is_clean()).count();
+    let clean = cell.map_or(0, |cell| cell.clean(Way::Gateway, results.objective));
     let of = rounds.len();
     match results.verdict() {
         RateVerdict::Confirmed => {
@@ -66,9 +74,8 @@ fn why(rounds: &[Round]) -> String {
     let sum = |count: fn(&Round) -> u64| rounds.iter().map(count).sum::<u64>();
     let failed = sum(|round| round.scheduled - round.succeeded - round.dropped);
     format!(
-        " ({failed} requests failed, {} were not sent, {} were sent late)",
-        sum(|round| round.dropped),
-        sum(|round| round.late)
+        " ({failed} requests failed, {} were not sent)",
+        sum(|round| round.dropped)
     )
 }
 
@@ -113,7 +120,7 @@ fn method(results: &Throughput, environment: &Environment) -> String {
         "\nLatencies are in milliseconds, from the intended start of a request to the end of its \
          answer: medians over rounds, and in brackets their order-statistic intervals of 95 %. \
          *clean* counts rounds through the gateway (and to the provider) in which every request was \
-         answered and at most {:.0} % were sent more than a millisecond late. *CPU* is the \
+         sent and answered, at no less than 99 % of the rate, 99 of 100 within {}. *CPU* is the \
          gateway's processor time for a request.\n\nHow: {} rounds of {} at each rate; rounds to the \
          provider and through the gateway alternate, and what is added is taken pair by pair. \
          Emulated providers, the gateway with its log (strategy `{}`) and the load generator are \
@@ -121,7 +128,7 @@ fn method(results: &Throughput, environment: &Environment) -> String {
          Requests are not streamed; HTTP/1.1 on both sides. Highest rates are those at which two \
          rounds in a row were clean. These files differ from run to run; `routelab throughput` \
          writes them anew.\n",
-        LATE * 100.0,
+        human(results.objective),
         config.rounds,
         human(config.round),
         results.strategy,

@@ -45,9 +45,8 @@ pub(super) fn heading() -> Vec<String> {
 pub(super) fn lines(results: &Throughput) -> impl Iterator<Item = Vec<String>> {
     results.cells.iter().map(|cell| {
         let clean = |way| {
-            let rounds = cell.rounds(way);
-            let clean = rounds.iter().filter(|round| round.is_clean()).count();
-            format!("{clean}/{}", rounds.len())
+            let clean = cell.clean(way, results.objective);
+            format!("{clean}/{}", cell.rounds(way).len())
         };
         let cpu = cell.cpu_per_request();
         let mut line = vec![
@@ -97,13 +96,13 @@ pub(super) fn csv(results: &Throughput) -> File {
     let rows = results.cells.iter().flat_map(|cell| {
         Way::ALL.iter().flat_map(move |way| {
             let rounds = (1..).zip(cell.rounds(*way));
-            rounds.map(move |(nth, round)| row(cell, *way, nth, round))
+            rounds.map(move |(nth, round)| row(results, cell, *way, (nth, round)))
         })
     });
     csv_file("throughput.csv", names, rows)
 }
 
-fn row(cell: &RateCell, way: Way, nth: usize, round: &Round) -> Row {
+fn row(results: &Throughput, cell: &RateCell, way: Way, (nth, round): (usize, &Round)) -> Row {
     let mut row = vec![
         derived(cell.rps),
         way.name().to_owned(),
@@ -112,7 +111,7 @@ fn row(cell: &RateCell, way: Way, nth: usize, round: &Round) -> Row {
         round.succeeded.to_string(),
         round.dropped.to_string(),
         round.late.to_string(),
-        round.is_clean().to_string(),
+        round.is_clean(results.objective).to_string(),
         derived(round.sent_rps),
     ];
     row.extend(round.latency_s.map(derived));
@@ -130,8 +129,9 @@ pub fn json(results: &Throughput) -> Value {
     let rates = results.cells.iter().map(|cell| {
         value!({
             "rate_rps": cell.rps,
-            "clean": cell.is_clean(Way::Gateway),
-            "direct_clean": cell.is_clean(Way::Direct),
+            "clean_rounds": cell.clean(Way::Gateway, results.objective),
+            "direct_clean_rounds": cell.clean(Way::Direct, results.objective),
+            "rounds": cell.gateway.len(),
             "direct_s": all(&|nth| cell.latency(Way::Direct, nth)),
             "gateway_s": all(&|nth| cell.latency(Way::Gateway, nth)),
             "added_s": all(&|nth| cell.added(nth)),
@@ -146,6 +146,7 @@ pub fn json(results: &Throughput) -> Value {
         "strategy": results.strategy,
         "claimed_rps": results.config.claimed_rps,
         "verdict": results.verdict().name(),
+        "late_share": six_digits(results.late()),
         "quantiles": QUANTILES,
         "rates": rates.collect::<Vec<_>>(),
         "highest": highest.collect::<Vec<_>>(),

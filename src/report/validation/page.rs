@@ -45,10 +45,14 @@ fn how(found: &Validation) -> String {
     } else {
         format!("`--scale {}`", derived(found.scale))
     };
+    let worlds = match found.seed {
+        0 => String::new(),
+        seed => format!(" with `--seed {seed}`"),
+    };
     format!(
         "\n## How\n\n\
          Every number below comes from an ordinary scenario, read by the ordinary parser and run \
-         by the ordinary engine and routing code. This page is of {size}: {runs} runs of \
+         by the ordinary engine and routing code. This page is of {size}{worlds}: {runs} runs of \
          {requests} requests in all, {replications} independent replications of each system, \
          from the first on. Resilience is off: no deadline, breaker, retry or cool-down, but where \
          these are what is compared. Times are in mean service times, `load` is per server.\n\n\
@@ -56,7 +60,7 @@ fn how(found: &Validation) -> String {
          replications are numbered. With the same seeds for all, all systems would share their \
          arrivals, and one rare stretch of these would be seen in every one of them; their \
          distances from theory would be no sample of chance. Nobody has chosen a hash either, and \
-         a new system changes no other.\n\
+         a new system changes no other. `--seed N` makes other hashes of all.\n\
          - **Warm-up**: {warmup} relaxation times of the system (1 / (1 - √load)² services for \
          M/M/1, which is longer than those of the other systems; (1 + scv) / 2 times as long for \
          services with the squared coefficient of variation scv). e^-{warmup} of the empty start's \
