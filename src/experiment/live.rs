@@ -20,14 +20,11 @@ use crate::live::proxy::{
 use crate::live::server::{Server, ServerConfig, ServerError};
 use crate::record::RequestRecord;
 use crate::request::{AccountIndex, RequestId};
-use crate::rng::Streams;
 use crate::routing::account::Account;
-use crate::routing::breaker::BreakerState;
 use crate::sim::Changes;
 use crate::time::{Duration, Timestamp};
 use crate::units::NanoUsd;
 use crate::upstream::config::Link;
-use crate::workload::Workload;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -106,8 +103,7 @@ const GRACE: std::time::Duration = std::time::Duration::from_secs(2);
 /// If the scenario cannot be run over sockets, something cannot be started, or it is stopped before
 /// one strategy was measured.
 pub fn run(scenario: &Scenario, options: &LiveOptions) -> Result<Parity, LiveError> {
-    let streams = Streams::new(scenario.seed, options.replication);
-    if Workload::new(&scenario.workload, streams).follows_ends() {
+    if load::waits_for_answers(&scenario.workload) {
         return Err(LiveError::ClosedLoop);
     }
     let runtime = Runtime::new().map_err(|error| LiveError::Start(error.to_string()))?;
@@ -260,7 +256,7 @@ impl Log for Notebook {
     }
 
     fn breaker_changed(&mut self, change: &BreakerChange) {
-        let opened = change.to == BreakerState::Open && change.at >= self.since;
+        let opened = change.opens() && change.at >= self.since;
         lock(&self.notes).openings += u64::from(opened);
     }
 }

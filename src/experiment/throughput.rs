@@ -4,12 +4,12 @@
 //! The measurement itself is the command's (`cli/throughput.rs`): it starts programs and reads
 //! their processor time. Here is what follows from its numbers, and nothing is read from a machine.
 //!
-//! A round is *clean* if every request was sent and answered, at the rate of the workload, 99 of 100
-//! within the scenario's `latency_objective`: an open loop faster than what answers it builds up a
-//! line that outgrows any bound, long before anything fails. A claimed rate is held if every one of
-//! at least [`FEWEST_ROUNDS`] rounds was clean: if it failed in half of all rounds or more, that
-//! would come about in at most one of 64 measurements. Why all, and not most: a gateway that fails
-//! in every tenth round does not hold the rate.
+//! A round is *clean* if every request was sent and answered, at the rate of the workload, 99 of
+//! 100 within the scenario's `latency_objective`: an open loop faster than what answers it builds
+//! up a line that outgrows any bound, long before anything fails. A claimed rate is held if every
+//! one of at least [`FEWEST_ROUNDS`] rounds was clean: if it failed in half of all rounds or more,
+//! that would come about in at most one of 64 measurements. Why all, and not most: a gateway that
+//! fails in every tenth round does not hold the rate.
 //!
 //! Sends that are late by a millisecond make no round unclean: their lateness is in the latency,
 //! which counts from the intended start. They say how quiet the machine was, and are told.
@@ -211,7 +211,8 @@ impl Throughput {
         }
     }
 
-    /// Part of all requests that were sent late; what else the machine did, it did to the latencies.
+    /// Part of all requests that were sent late; what else the machine did, it did to the
+    /// latencies.
     #[must_use]
     pub fn late(&self) -> f64 {
         let rounds = || {

@@ -169,7 +169,7 @@ impl RequestLine {
                 json!({
                     "account": account,
                     "strategy": attempt.strategy.name(),
-                    "confidence": attempt.confidence.map(Confidence::as_f64),
+                    "confidence": attempt.confidence.map(confidence),
                     "probe": attempt.probe,
                     "least_bad": attempt.least_bad,
                     "sent_ms": after(attempt.dispatched),
@@ -200,6 +200,11 @@ impl RequestLine {
             "attempts": attempts,
         })
     }
+}
+
+/// As a number in [0, 1], in as few digits as it takes.
+fn confidence(Confidence(parts): Confidence) -> f64 {
+    f64::from(parts) / 1e4
 }
 
 /// Milliseconds, to the microsecond.

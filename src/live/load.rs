@@ -35,7 +35,9 @@ pub use target::{Target, TargetError};
 use super::clock::Clock;
 use super::proxy::Secret;
 use crate::request::words;
+use crate::rng::Streams;
 use crate::time::Duration;
+use crate::workload::Workload;
 use crate::workload::config::WorkloadConfig;
 use exchange::Line;
 use pacer::Pacer;
@@ -143,6 +145,12 @@ impl std::fmt::Display for LoadError {
 }
 
 impl std::error::Error for LoadError {}
+
+/// Whether users wait for answers before they ask again, so that what is asked depends on them.
+#[must_use]
+pub fn waits_for_answers(workload: &WorkloadConfig) -> bool {
+    Workload::new(workload, Streams::new(0, 0)).follows_ends()
+}
 
 impl LoadConfig {
     /// The time to give requests for a scenario with this deadline: [`MARGIN`] more, or

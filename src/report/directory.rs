@@ -6,10 +6,10 @@
 //! renames leaves both directories whole under hidden names; the next write puts the old one back
 //! before it does anything else.
 //!
-//! A directory is only ever replaced if it is empty or has a `manifest.json` of ours: whoever
-//! names a folder of their own with `--out` by mistake keeps it. Files that someone adds to our
-//! directory go with it when it is replaced. What is kept is the folder [`KEPT`] in it: measurements
-//! take their real time, and are replaced by the next measurement only.
+//! A directory is only ever replaced if it is empty or has a `manifest.json` of ours: whoever names
+//! a folder of their own with `--out` by mistake keeps it. Files that someone adds to our directory
+//! go with it when it is replaced. What is kept is the folder [`KEPT`] in it: measurements take
+//! their real time, and are replaced by the next measurement only.
 
 use super::WriteError;
 use super::manifest;

@@ -4,8 +4,8 @@
 //! | file | what it is |
 //! |---|---|
 //! | `README.md` | what agrees and what does not, and how it was measured |
-//! | `parity.csv` | a row per strategy and quantity: both worlds, the goal, and what chance may do |
-//! | `latency.csv` | a row per strategy and level: the latency that it does not exceed in each world |
+//! | `parity.csv` | a row per strategy and quantity: both worlds, goal, what chance may do |
+//! | `latency.csv` | a row per strategy and level: the quantile of latency in each world |
 //! | `charts/parity.svg` | every difference in units of its goal |
 //! | `charts/latency.svg` | the distribution of latency in both worlds, strategy by strategy |
 //! | `environment.json` | the machine |

@@ -1,5 +1,5 @@
-//! What a gateway adds to a request, and how many it takes in a second, for people and for programs.
-//! These files are measurements of a machine, and differ from run to run.
+//! What a gateway adds to a request, and how many it takes in a second, for people and for
+//! programs. These files are measurements of a machine, and differ from run to run.
 //!
 //! | file | what it is |
 //! |---|---|

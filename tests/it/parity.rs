@@ -50,7 +50,7 @@ name = "streamed"
 model = "m"
 input_tokens = 40
 output_tokens = 25
-streaming = true
+streaming_share = 1.0
 "#;
 
 fn measured(text: &str, dialect: LoadDialect) -> Result<Parity, LiveError> {

@@ -116,8 +116,8 @@ broken! {
     gallery_sweeps: plus("[gallery]\nsweep = [\"workload.rate=1rps\", \"seed=1,,2\"]\n");
     gallery_sweep_twice: plus("[gallery]\nsweep = [\"seed=1,2\", \"seed=3\"]\n");
     throughput_unknown_key: plus("[throughput]\nclaim = \"1000rps\"\nrates = [\"200rps\"]\n");
-    throughput_rates_fall: plus("[throughput]\nclaimed = \"1000rps\"\nrates = [\"2rps\", \"1rps\"]\n");
-    throughput_no_rates: plus("[throughput]\nclaimed = \"0rps\"\nrates = []\nround = \"1h\"\nrounds = 0\n");
+    throughput_rates_fall: plus("[throughput]\nclaimed = \"1rps\"\nrates = [\"2rps\", \"1rps\"]\n");
+    throughput_no_rates: plus("[throughput]\nclaimed = \"0rps\"\nrates = []\nround = \"1h\"\n");
     empty_file: "# nothing but a comment\n";
     missing_keys: "seed = 1\n";
     missing_quotes: with("\"40rps\"", "40rps");

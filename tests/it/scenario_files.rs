@@ -46,14 +46,25 @@ fn self_contained() -> Vec<String> {
         .unwrap()
         .map(|entry| entry.unwrap().path())
         .map(|path| path.file_stem().unwrap().to_str().unwrap().to_owned())
-        .filter(|name| !FROM_A_PATH.contains(&name.as_str()))
+        .filter(|name| !FROM_A_PATH.contains(&name.as_str()) && name != MEASURED)
         .collect();
     names.sort();
     names
 }
 
+/// What is measured, not simulated.
+const MEASURED: &str = "live-throughput";
+
 /// Those that replay a file which their user gives.
 const FROM_A_PATH: [&str; 2] = ["azure-conversation", "mooncake-conversation"];
+
+#[test]
+fn what_is_measured_is_without_findings() {
+    let loaded = load(MEASURED, &Overrides::default());
+    assert!(loaded.warnings.is_empty(), "{}", loaded.warnings);
+    let throughput = loaded.scenario.throughput.expect("a section");
+    assert!(throughput.rates_rps.contains(&throughput.claimed_rps));
+}
 
 #[test]
 fn shipped_scenarios_are_without_findings() {

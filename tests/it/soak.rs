@@ -65,7 +65,7 @@ weight = 1
 model = "m"
 input_tokens = 100
 output_tokens = 10
-streaming = true
+streaming_share = 1.0
 
 [[faults]]
 kind = "outage"

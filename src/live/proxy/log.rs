@@ -34,6 +34,14 @@ pub struct BreakerChange<'a> {
     pub to: BreakerState,
 }
 
+impl BreakerChange<'_> {
+    /// Whether it refuses from then on.
+    #[must_use]
+    pub fn opens(&self) -> bool {
+        self.to == BreakerState::Open
+    }
+}
+
 /// What a request is called by those who know more of it than the core.
 #[derive(Clone, Default, PartialEq, Eq, Debug)]
 pub struct Tag {

@@ -7,8 +7,8 @@ use crate::report::directory::File;
 use crate::report::number::human;
 use std::fmt::Write;
 
-/// Part of the median latency that the P99 of the overhead may be before tails are in doubt: the goal
-/// of the median itself.
+/// Part of the median latency that the P99 of the overhead may be before tails are in doubt: the
+/// goal of the median itself.
 const LARGE: f64 = 0.05;
 
 /// One sentence that says whether the two worlds agree.
@@ -85,8 +85,8 @@ fn doubts(arm: &ArmParity) -> Vec<String> {
         && overhead.p99 > LARGE * median
     {
         doubts.push(format!(
-            "warning: {}: the P99 of the overhead is {:.0} % of the median latency: tails are partly \
-             the machine's; a lower --pace, or an idle machine, makes it less",
+            "warning: {}: the P99 of the overhead is {:.0} % of the median latency: tails are \
+             partly the machine's; a lower --pace, or an idle machine, makes it less",
             arm.name,
             overhead.p99 / median * 100.0
         ));
@@ -100,7 +100,8 @@ fn doubts(arm: &ArmParity) -> Vec<String> {
     }
     if sending.left_over > 0 {
         doubts.push(format!(
-            "warning: {}: {} requests and attempts never ended, a defect of routelab; please report it",
+            "warning: {}: {} requests and attempts never ended, a defect of routelab; please \
+             report it",
             arm.name, sending.left_over
         ));
     }
@@ -149,14 +150,14 @@ fn method(parity: &Parity, environment: &Environment) -> String {
     format!(
         "How: replication {} of seed {}, {} {pace}, the first {} not measured. Emulated providers, \
          the proxy behind its server and the load generator ran on one machine ({} processors, {}, \
-         {}) and shared it. The providers draw what the simulation draws, request by request. \
-         *by chance* are the smallest and largest values of {REFERENCES} simulations \
-         that were disturbed as being real disturbs: ties fall otherwise, and answers come later \
-         by exponential delays with a mean of up to twice the median overhead. *less overhead* is without the median overhead, \
-         which was measured on the requests that were answered at the first attempt by the same \
-         account in both worlds. Of the accounts' shares the one that is furthest off is shown; \
-         `parity.csv` has all. A failure counts with the deadline. These files differ from run to \
-         run; `routelab live` writes them anew.\n",
+         {}) and shared it. The providers draw what the simulation draws, request by request. *by \
+         chance* are the smallest and largest values of {REFERENCES} simulations that were \
+         disturbed as being real disturbs: ties fall otherwise, and answers come later by \
+         exponential delays with a mean of up to twice the median overhead. *less overhead* is \
+         without the median overhead, which was measured on the requests that were answered at \
+         the first attempt by the same account in both worlds. Of the accounts' shares the one \
+         that is furthest off is shown; `parity.csv` has all. A failure counts with the deadline. \
+         These files differ from run to run; `routelab live` writes them anew.\n",
         parity.replication,
         parity.seed,
         human(parity.duration),

@@ -17,8 +17,8 @@ const LEAST: f64 = 0.01;
 
 pub(super) fn file(results: &Throughput) -> File {
     let title = format!("{}: what the gateway adds to a request", results.scenario);
-    let subtitle = "Medians over rounds, bars: 95 % intervals; providers, gateway and generator share \
-                    one machine";
+    let subtitle = "Medians over rounds, bars: 95 % intervals; providers, gateway and generator \
+                    share one machine";
     sheet("throughput", (&title, subtitle), BOTTOM + 78.0, |canvas| {
         let middle = LEGEND / 2.0;
         let direct = |cell: &RateCell, nth| cell.latency(Way::Gateway, nth);

@@ -119,10 +119,10 @@ fn method(results: &Throughput, environment: &Environment) -> String {
     format!(
         "\nLatencies are in milliseconds, from the intended start of a request to the end of its \
          answer: medians over rounds, and in brackets their order-statistic intervals of 95 %. \
-         *clean* counts rounds through the gateway (and to the provider) in which every request was \
-         sent and answered, at no less than 99 % of the rate, 99 of 100 within {}. *CPU* is the \
-         gateway's processor time for a request.\n\nHow: {} rounds of {} at each rate; rounds to the \
-         provider and through the gateway alternate, and what is added is taken pair by pair. \
+         *clean* counts rounds through the gateway (and to the provider) in which every request \
+         was sent and answered, at no less than 99 % of the rate, 99 of 100 within {}. *CPU* is \
+         the gateway's processor time for a request.\n\nHow: {} rounds of {} at each rate; rounds \
+         to the provider and through the gateway alternate, and what is added is taken pair by pair. \
          Emulated providers, the gateway with its log (strategy `{}`) and the load generator are \
          three programs on one machine ({} processors, {}, {}), and take its time from each other. \
          Requests are not streamed; HTTP/1.1 on both sides. Highest rates are those at which two \

@@ -51,6 +51,8 @@ const LAYERS: [(&str, &[&str]); 9] = [
             "experiment::ablation",
             "experiment::compare",
             "experiment::decision",
+            "experiment::parity",
+            "experiment::throughput",
             "experiment::validation",
             "experiment::warmup",
         ],
