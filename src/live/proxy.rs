@@ -149,7 +149,7 @@ impl ProxyRequest {
 /// #     use std::io::{Read, Write};
 /// #     let (mut socket, _) = listener.accept().unwrap();
 /// #     let mut asked = Vec::new();
-/// #     while !asked.ends_with(b"]}") {
+/// #     while !asked.ends_with(b"}") {
 /// #         let mut buffer = [0; 1024];
 /// #         let read = socket.read(&mut buffer).unwrap();
 /// #         assert_ne!(read, 0);

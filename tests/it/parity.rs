@@ -112,7 +112,7 @@ fn a_fault_opens_breakers_in_both_worlds() {
 /// Accounts that are taken out by their owner get nothing in either world.
 #[test]
 fn what_the_owner_changes_is_told_to_the_proxy() {
-    let absent = "[[faults]]\nkind = \"absent\"\naccounts = \"gemini\"\nstart = \"0s\"\n\
+    let absent = "[[faults]]\nkind = \"account_removed\"\naccounts = \"gemini\"\nstart = \"0s\"\n\
                   duration = \"40s\"\n";
     let parity = measured(&format!("{POOL}\n{absent}"), LoadDialect::Anthropic).expect("it runs");
     for arm in &parity.arms {

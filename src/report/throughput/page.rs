@@ -122,12 +122,12 @@ fn method(results: &Throughput, environment: &Environment) -> String {
          *clean* counts rounds through the gateway (and to the provider) in which every request \
          was sent and answered, at no less than 99 % of the rate, 99 of 100 within {}. *CPU* is \
          the gateway's processor time for a request.\n\nHow: {} rounds of {} at each rate; rounds \
-         to the provider and through the gateway alternate, and what is added is taken pair by pair. \
-         Emulated providers, the gateway with its log (strategy `{}`) and the load generator are \
-         three programs on one machine ({} processors, {}, {}), and take its time from each other. \
-         Requests are not streamed; HTTP/1.1 on both sides. Highest rates are those at which two \
-         rounds in a row were clean. These files differ from run to run; `routelab throughput` \
-         writes them anew.\n",
+         to the provider and through the gateway alternate, and what is added is taken pair by \
+         pair. Emulated providers, the gateway with its log (strategy `{}`) and the load generator \
+         are three programs on one machine ({} processors, {}, {}), and take its time from each \
+         other. Requests are not streamed; HTTP/1.1 on both sides. Highest rates are those at \
+         which two rounds in a row were clean. These files differ from run to run; `routelab \
+         throughput` writes them anew.\n",
         human(results.objective),
         config.rounds,
         human(config.round),
