@@ -155,7 +155,8 @@ impl ProxyRequest {
 /// #         assert_ne!(read, 0);
 /// #         asked.extend(&buffer[..read]);
 /// #     }
-/// #     let body = r#"{"type": "message", "role": "assistant", "model": "claude-sonnet",
+/// #     let body = r#"{"id": "msg_1", "type": "message", "role": "assistant",
+/// #         "model": "claude-sonnet",
 /// #         "content": [{"type": "text", "text": "Hello to you!"}], "stop_reason": "end_turn",
 /// #         "usage": {"input_tokens": 9, "output_tokens": 5}}"#;
 /// #     let head = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\nconnection: close\r\n";
