@@ -51,6 +51,10 @@ model = "m"
 input_tokens = 40
 output_tokens = 25
 streaming_share = 1.0
+
+# 15 s of real time: a machine that stalls lets nobody fail.
+[routing]
+deadline = "5min"
 "#;
 
 fn measured(text: &str, dialect: LoadDialect) -> Result<Parity, LiveError> {
