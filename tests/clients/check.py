@@ -5,8 +5,8 @@
 starts the emulated providers of upstreams.toml and the gateway of gateway.toml in front of them,
 both on free ports, and talks to it through the official `anthropic` and `openai` packages: answers,
 streams, refusals, many at once, clients that leave. The examples of docs/live.md are run, too. Then
-`/metrics` is read by the Prometheus
-project's own parser, and must tell of exactly what was done here.
+`/metrics` is read by the Prometheus project's own parser, and must tell of exactly what was done
+here.
 """
 
 import asyncio
@@ -166,7 +166,7 @@ class Check:
             self.succeeded += 1
 
     def models_are_listed(self):
-        expected = ["busy", "either", "flash", "rare", "scarce", "sonnet"]
+        expected = ["busy", "crowded", "either", "flash", "rare", "scarce", "sonnet"]
         assert sorted(model.id for model in self.openai.models.list()) == expected
         assert sorted(model.id for model in self.anthropic.models.list()) == expected
 
@@ -195,14 +195,16 @@ class Check:
         # Anthropic's 529; OpenAI has no status of its own for it, and says 503.
         error = raises(
             anthropic.APIStatusError,
-            lambda: self.anthropic.messages.create(model="busy", max_tokens=5, messages=QUESTION),
+            lambda: self.anthropic.messages.create(
+                model="crowded", max_tokens=5, messages=QUESTION
+            ),
         )
         assert error.status_code == 529, error
         assert error.body["error"]["type"] == "overloaded_error", error.body
         self.failed += 1
         error = raises(
             openai.InternalServerError,
-            lambda: self.openai.chat.completions.create(model="busy", messages=QUESTION),
+            lambda: self.openai.chat.completions.create(model="crowded", messages=QUESTION),
         )
         assert error.status_code == 503, error
         self.failed += 1
